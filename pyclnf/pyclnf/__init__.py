@@ -1,0 +1,26 @@
+"""68 facial landmarks by CLNF and CE-CLM, number for number as in OpenFace 2.2.
+
+:class:`CLNF` fits one image, :class:`FaceTracker` a video; :class:`PDM` is the shape model under both.
+"""
+
+from .clnf import CLNF
+from .config import FitParameters
+from .core.model import LandmarkModel
+from .core.pdm import PDM
+from .errors import MissingModelError, ModelFileError, PyCLNFError
+from .fit import FaceFit, PartFit
+from .tracking import FaceTracker
+
+__all__ = [
+    "CLNF",
+    "PDM",
+    "FaceFit",
+    "FaceTracker",
+    "FitParameters",
+    "LandmarkModel",
+    "MissingModelError",
+    "ModelFileError",
+    "PartFit",
+    "PyCLNFError",
+]
+__version__ = "2.0.0"

@@ -1,0 +1,109 @@
+"""Landmarks of a face in one image."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .config import FitParameters
+from .core.image import to_grey
+from .core.initialisation import fit_in_image
+from .core.model import LandmarkModel
+from .core.optimizer import Fitter
+from .fit import FaceFit, face_fit
+from .models import ModelStore, open_model_path
+
+
+class CLNF:
+    """Fits 68 facial landmarks in still images.
+
+    Parameters
+    ----------
+    model : str, path-like or LandmarkModel
+        ``"ceclm"`` or ``"clnf"`` (OpenFace's models, installed by the user), ``"open"`` (the pack that ships with this package),
+        the path of a main model file, or a loaded model.
+    parameters : FitParameters, optional
+        OpenFace's for this model by default.
+    multi_view : bool
+        Try all starting orientations. Off, as in OpenFace's image program; turn it on for faces that are not near frontal.
+    threads : int
+        Threads per fit; results do not depend on it.
+
+    Raises
+    ------
+    pyclnf.errors.MissingModelError
+        If a model file is not there; the message names the command that installs it.
+    pyclnf.errors.ModelFileError
+        If a model file is malformed.
+
+    Examples
+    --------
+    >>> clnf = CLNF("open")                                   # doctest: +SKIP
+    >>> fit = clnf.fit(cv2.imread("face.jpg"), box=(82, 60, 170, 185))  # doctest: +SKIP
+    >>> fit.landmarks.shape                                   # doctest: +SKIP
+    (68, 2)
+
+    References
+    ----------
+    Baltrusaitis et al., ICCVW 2013 (CLNF); Zadeh et al., CVPRW 2017 (CE-CLM).
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        *,
+        parameters: FitParameters | None = None,
+        multi_view: bool = False,
+        threads: int = 1,
+    ) -> None:
+        self.model = load_model(model)
+        self.multi_view = multi_view
+        self._fitter = Fitter(self.model, parameters or FitParameters.for_model(self.model.path), threads)
+
+    def fit(self, image: npt.NDArray[Any], box: npt.ArrayLike) -> FaceFit:
+        """Fit the face in a box.
+
+        Parameters
+        ----------
+        image : ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16
+            BGR, BGRA or grey.
+        box : array_like, shape (4,)
+            x, y, width, height in px, enclosing the face from chin to eyebrows, as the detector gives it.
+
+        Returns
+        -------
+        FaceFit
+
+        Raises
+        ------
+        ValueError
+            If the image is empty or of a wrong shape, or the box is not four finite numbers with a positive size.
+        TypeError
+            If the image is neither 8- nor 16-bit.
+        """
+        grey = to_grey(image)
+        self._fitter.reset()
+        detected = fit_in_image(self._fitter, grey, checked_box(box), self.multi_view)
+        return face_fit(self._fitter, detected)
+
+
+def load_model(model: str | os.PathLike[str] | LandmarkModel) -> LandmarkModel:
+    """Load a model by name or path; see :class:`CLNF`."""
+    if isinstance(model, LandmarkModel):
+        return model
+    if model == "open":
+        return LandmarkModel.load(open_model_path())
+    if model in ("ceclm", "clnf"):
+        return LandmarkModel.load(ModelStore().main_model_path(str(model)))
+    return LandmarkModel.load(model)
+
+
+def checked_box(box: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return a box as float64; ValueError unless it is x, y, width > 0, height > 0."""
+    out = np.asarray(box, dtype=np.float64)
+    if out.shape != (4,) or not np.isfinite(out).all() or out[2] <= 0 or out[3] <= 0:
+        raise ValueError(f"box must be (x, y, width, height) with a positive size, got {box!r}")
+    return out

@@ -1,0 +1,1 @@
+"""The numerical stages of landmark fitting, each usable alone."""

@@ -1,0 +1,129 @@
+"""A landmark model as its main file describes it: shape model, patch experts per scale, part models, validator."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..config import PART_PARAMETERS, FitParameters
+from ..errors import ModelFileError
+from ..io import (
+    EarlyTermination,
+    SubModelDescription,
+    read_ccnf,
+    read_cen,
+    read_early_termination,
+    read_model_description,
+    read_submodel_description,
+    read_svr,
+)
+from .patch_experts import CCNFExperts, CENExperts, PatchExperts, SVRExperts
+from .pdm import PDM
+from .validator import DetectionValidator
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A model of part of the face and how its points map to the whole.
+
+    Attributes
+    ----------
+    name : str
+    model : LandmarkModel
+    whole_index, part_index : ndarray, shape (k,), int
+        Landmark `whole_index[i]` of the face is landmark `part_index[i]` of the part.
+    parameters : FitParameters
+    """
+
+    name: str
+    model: LandmarkModel
+    whole_index: npt.NDArray[np.intp]
+    part_index: npt.NDArray[np.intp]
+    parameters: FitParameters
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkModel:
+    """Everything a fit needs that does not change from frame to frame.
+
+    Attributes
+    ----------
+    path : Path
+        The main file.
+    pdm : PDM
+    scales : tuple of PatchExperts
+        Coarse to fine.
+    parts : tuple of Part
+        In the order of the main file, which is the order of merging.
+    validator : DetectionValidator or None
+    early_termination : EarlyTermination or None
+        With it, image fits stop at the first convincing starting pose.
+    files : tuple of Path
+        Every file that was read, parts included.
+    """
+
+    path: Path
+    pdm: PDM
+    scales: tuple[PatchExperts, ...]
+    parts: tuple[Part, ...]
+    validator: DetectionValidator | None
+    early_termination: EarlyTermination | None
+    files: tuple[Path, ...]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LandmarkModel:
+        """Read a model from its main description file (``main_*.txt``).
+
+        Raises
+        ------
+        pyclnf.errors.MissingModelError
+            If a file it names is not there.
+        pyclnf.errors.ModelFileError
+            If a file is truncated or malformed, or its parts do not fit together.
+        """
+        description = read_model_description(path)
+        sub = read_submodel_description(description.landmark_detector)
+        pdm = PDM.from_file(sub.pdm)
+        scales = _load_scales(sub)
+        for experts, file in zip(scales, sub.cen or sub.ccnf or sub.svr, strict=True):
+            if experts.visibility.shape[1] != pdm.n_points:
+                raise ModelFileError(
+                    file, 0, f"holds {experts.visibility.shape[1]} landmarks, its shape model {pdm.n_points}"
+                )
+        early = None
+        if sub.early_termination is not None and scales:
+            early = read_early_termination(sub.early_termination)
+            if len(early.weights) != len(scales[0].centres):
+                raise ModelFileError(
+                    sub.early_termination, 0, f"has {len(early.weights)} views, the patch experts {len(scales[0].centres)}"
+                )
+        validator = DetectionValidator.from_file(description.validator) if description.validator else None
+        files = [description.path, description.landmark_detector, sub.pdm, *(sub.cen or sub.ccnf or sub.svr)]
+        files += [f for f in (sub.early_termination, description.validator) if f is not None]
+        parts = []
+        for d in description.parts:
+            if d.name not in PART_PARAMETERS:
+                raise ModelFileError(description.path, 0, f"unknown part {d.name!r}")
+            model = cls.load(d.path)
+            whole, part = d.pairs[:, 0].astype(np.intp), d.pairs[:, 1].astype(np.intp)
+            if whole.min() < 0 or part.min() < 0 or whole.max() >= pdm.n_points or part.max() >= model.pdm.n_points:
+                raise ModelFileError(description.path, 0, f"part {d.name!r} maps points that do not exist")
+            parts.append(Part(d.name, model, whole, part, PART_PARAMETERS[d.name]))
+            files += model.files
+        return cls(description.path, pdm, scales, tuple(parts), validator, early, tuple(dict.fromkeys(files)))
+
+
+def _load_scales(sub: SubModelDescription) -> tuple[PatchExperts, ...]:
+    # CEN over CCNF over SVR where a description names several kinds. OpenFace 2.2: Patch_experts.cpp
+    if sub.cen:
+        cen = [read_cen(f) for f in sub.cen]
+        # One mirror table serves all scales: that of the last file.
+        return tuple(CENExperts(d, cen[-1].mirror_landmarks, cen[-1].mirror_views) for d in cen)
+    if sub.ccnf:
+        ccnf = [read_ccnf(f) for f in sub.ccnf]
+        return tuple(CCNFExperts(d, ccnf[-1].sigma_components) for d in ccnf)
+    return tuple(SVRExperts(read_svr(f)) for f in sub.svr)

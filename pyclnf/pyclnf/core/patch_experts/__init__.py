@@ -1,0 +1,17 @@
+"""Patch experts: how likely is each landmark at each position around the current estimate."""
+
+from .base import LARGEST_WINDOW, MAP_PITCH, PatchExperts, nearest_view, new_maps
+from .ccnf import CCNFExperts
+from .cen import CENExperts
+from .svr import SVRExperts
+
+__all__ = [
+    "LARGEST_WINDOW",
+    "MAP_PITCH",
+    "CCNFExperts",
+    "CENExperts",
+    "PatchExperts",
+    "SVRExperts",
+    "nearest_view",
+    "new_maps",
+]

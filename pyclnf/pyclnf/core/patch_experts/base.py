@@ -1,0 +1,75 @@
+"""What a set of patch experts of one scale offers to the fit, whatever its kind."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+MAP_PITCH = 16  # floats per response-map row, so that a row is a whole number of vectors
+SUPPORT = 11  # px; every OpenFace expert looks at 11 x 11
+LARGEST_WINDOW = 15
+
+Float32Array = npt.NDArray[np.float32]
+
+
+class PatchExperts(Protocol):
+    """Patch experts of one scale: views, visibility, and response maps.
+
+    Attributes
+    ----------
+    scale : float
+        Pixels per mm of the reference frame.
+    centres : ndarray, shape (v, 3), float64
+        View orientations in radians.
+    visibility : ndarray, shape (v, n), uint8
+        1 where a landmark is seen in a view.
+    confidence : ndarray, shape (v, n), float32
+        Weight of each expert, for weighted fits.
+    """
+
+    scale: float
+    centres: npt.NDArray[np.float64]
+    visibility: npt.NDArray[np.uint8]
+    confidence: Float32Array
+
+    def responses(
+        self,
+        grey: npt.NDArray[np.uint8],
+        shape: Float32Array,
+        to_image: Float32Array,
+        window: int,
+        view: int,
+        out: Float32Array,
+        threads: int = 1,
+    ) -> None:
+        """Fill the response maps of the landmarks visible in `view`.
+
+        Parameters
+        ----------
+        grey : ndarray, shape (rows, cols), uint8
+        shape : ndarray, shape (2n,), float32
+            Landmarks in px, all x then all y; the maps are centred on them.
+        to_image : ndarray, shape (2, 2), float32
+            Similarity from the reference frame to the image.
+        window : int
+            Side of a map, odd, 3 to 15.
+        view : int
+        out : ndarray, shape (n, window, 16), float32
+            Receives the maps in columns 0..window-1; maps of invisible landmarks are left as they are.
+        threads : int
+            Number of threads; the result does not depend on it.
+        """
+        ...
+
+
+def nearest_view(centres: npt.NDArray[np.float64], rotation: npt.ArrayLike) -> int:
+    """Index of the view whose orientation is nearest to `rotation` (radians); the first of equals."""
+    difference = centres.astype(np.float32) - np.asarray(rotation, dtype=np.float32).reshape(3)
+    return int(np.argmin((difference * difference).sum(axis=1)))
+
+
+def new_maps(n_points: int, window: int) -> Float32Array:
+    """Response maps for `n_points` landmarks, all zero."""
+    return np.zeros((n_points, window, MAP_PITCH), np.float32)

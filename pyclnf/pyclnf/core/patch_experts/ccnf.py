@@ -1,0 +1,109 @@
+"""Continuous conditional neural field (CCNF) patch experts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import _core
+from ...io import CCNFExpert, CCNFFile
+from .base import SUPPORT, Float32Array
+
+# Neurons with a smaller alpha are skipped. OpenFace 2.2: CCNF_patch_expert.cpp
+SMALLEST_ALPHA = 1e-4
+
+
+class CCNFExperts:
+    """The CCNF experts of one scale; see :class:`~pyclnf.core.patch_experts.base.PatchExperts`.
+
+    Parameters
+    ----------
+    data : CCNFFile
+    sigma_components : mapping of window to ndarray, optional
+        Overrides those of the file. OpenFace keeps one set for all scales of a model: that of the last file read.
+
+    References
+    ----------
+    Baltrusaitis, Robinson, Morency: Continuous Conditional Neural Fields for Structured Regression. ECCV 2014.
+    """
+
+    def __init__(self, data: CCNFFile, sigma_components: Mapping[int, Float32Array] | None = None) -> None:
+        self.scale = float(data.scale)
+        self.centres = data.centres
+        self.visibility = np.ascontiguousarray(data.visibility, dtype=np.uint8)
+        self.confidence = np.array(
+            [[0.0 if e is None else e.confidence for e in view] for view in data.experts], dtype=np.float32
+        )
+        self.sigma_components = data.sigma_components if sigma_components is None else sigma_components
+        self._experts = data.experts
+        self._banks: dict[int, tuple[_core.CcnfBank, list[CCNFExpert]]] = {}
+        self._sigmas: dict[tuple[int, int], Float32Array] = {}
+
+    def responses(
+        self,
+        grey: npt.NDArray[np.uint8],
+        shape: Float32Array,
+        to_image: Float32Array,
+        window: int,
+        view: int,
+        out: Float32Array,
+        threads: int = 1,
+    ) -> None:
+        """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
+        bank, experts = self._bank(view)
+        key = (view, window)
+        if key not in self._sigmas:
+            self._sigmas[key] = sigma_matrices(experts, self.sigma_components.get(window), window)
+        a, b = float(to_image[0, 0]), float(-to_image[0, 1])
+        bank.responses(grey, shape, a, b, window, self._sigmas[key], out, threads)
+
+    def _bank(self, view: int) -> tuple[_core.CcnfBank, list[CCNFExpert]]:
+        if view not in self._banks:
+            n = self.visibility.shape[1]
+            seen = [(i, e) for i, e in enumerate(self._experts[view]) if e is not None and self.visibility[view, i]]
+            experts = [e for _, e in seen]
+            neurons = max((len(e.alphas) for e in experts), default=0)
+            weights = np.zeros((len(seen), neurons, SUPPORT * SUPPORT), np.float32)
+            bias = np.zeros((len(seen), neurons), np.float32)
+            alpha2 = np.zeros((len(seen), neurons), np.float32)
+            for k, e in enumerate(experts):
+                m = len(e.alphas)
+                # The patch is flattened by columns.
+                templates = e.weights.transpose(0, 2, 1).reshape(m, -1)
+                weights[k, :m] = e.norm_weights[:, None].astype(np.float32) * templates
+                bias[k, :m] = e.biases
+                alpha2[k, :m] = np.where(e.alphas > SMALLEST_ALPHA, 2.0 * e.alphas, 0.0)
+            sums = weights.sum(axis=2, dtype=np.float64).astype(np.float32)
+            landmarks = np.array([i for i, _ in seen], np.int32)
+            self._banks[view] = (_core.CcnfBank(landmarks, weights, bias, sums, alpha2, n), experts)
+        return self._banks[view]
+
+
+def sigma_matrices(
+    experts: list[CCNFExpert], components: Float32Array | None, window: int
+) -> Float32Array:
+    """Covariances of the field, one per expert.
+
+    Parameters
+    ----------
+    experts : list of CCNFExpert
+    components : ndarray, shape (b, window**2, window**2), or None
+        Neighbourhood matrices weighted by the betas; None where the model has none for this window.
+    window : int
+
+    Returns
+    -------
+    ndarray, shape (experts, window**2, window**2), float32
+        ``inv(2 (sum(alpha) I + sum_b beta_b C_b))``.
+    """
+    area = window * window
+    out = np.empty((len(experts), area, area), np.float32)
+    identity = np.eye(area)
+    for k, e in enumerate(experts):
+        precision = float(e.alphas.sum()) * identity
+        if components is not None and len(e.betas):
+            precision = precision + np.tensordot(e.betas[: len(components)], components[: len(e.betas)], axes=1)
+        out[k] = np.linalg.inv(2.0 * precision)
+    return out

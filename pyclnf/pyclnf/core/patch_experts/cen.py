@@ -1,0 +1,102 @@
+"""Convolutional expert network (CEN) patch experts."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import _core
+from ...io import CENExpert, CENFile
+from .base import Float32Array
+
+_Layers = list[tuple[Float32Array, Float32Array, int]]
+
+
+class CENExperts:
+    """The CENs of one scale; see :class:`~pyclnf.core.patch_experts.base.PatchExperts`.
+
+    Mirrored pairs share one network: in view 0 it serves both landmarks at once; in the other views an empty expert is
+    replaced by its mirror landmark's expert in the mirror view, on a flipped area.
+
+    Parameters
+    ----------
+    data : CENFile
+        Weights may be views of a memory-mapped file; they are used in place.
+    mirror_landmarks, mirror_views : ndarray, optional
+        Override those of the file. OpenFace keeps one pair for all scales: that of the last file read.
+
+    References
+    ----------
+    Zadeh, Baltrusaitis, Morency: Convolutional Experts Constrained Local Model for Facial Landmark Detection. CVPRW 2017.
+    """
+
+    def __init__(
+        self,
+        data: CENFile,
+        mirror_landmarks: npt.NDArray[np.int32] | None = None,
+        mirror_views: npt.NDArray[np.int32] | None = None,
+    ) -> None:
+        self.scale = float(data.scale)
+        self.centres = data.centres
+        self.visibility = np.ascontiguousarray(data.visibility, dtype=np.uint8)
+        self.confidence = np.array([[e.confidence for e in view] for view in data.experts], dtype=np.float32)
+        self.mirror_landmarks = data.mirror_landmarks if mirror_landmarks is None else mirror_landmarks
+        self.mirror_views = data.mirror_views if mirror_views is None else mirror_views
+        self._experts = data.experts
+        self._banks: dict[int, _core.CenBank] = {}
+
+    def responses(
+        self,
+        grey: npt.NDArray[np.uint8],
+        shape: Float32Array,
+        to_image: Float32Array,
+        window: int,
+        view: int,
+        out: Float32Array,
+        threads: int = 1,
+    ) -> None:
+        """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
+        if view not in self._banks:
+            self._banks[view] = self._bank(view)
+        self._banks[view].responses(
+            grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads
+        )
+
+    def tasks(self, view: int) -> list[tuple[CENExpert, list[tuple[int, bool]]]]:
+        """Which expert serves which landmarks of a view, and whether on a mirrored area."""
+        out: list[tuple[CENExpert, list[tuple[int, bool]]]] = []
+        claimed: set[int] = set()
+        for landmark in np.flatnonzero(self.visibility[view]):
+            expert, partner = self._experts[view][landmark], int(self.mirror_landmarks[landmark])
+            if view == 0:
+                if not expert.layers:
+                    continue
+                targets = [(int(landmark), False)]
+                if partner != landmark and not self._experts[0][partner].layers:
+                    targets.append((partner, True))
+                    claimed.add(partner)
+                out.append((expert, targets))
+            elif expert.layers:
+                out.append((expert, [(int(landmark), False)]))
+            else:
+                mirrored = self._experts[int(self.mirror_views[view])][partner]
+                if not mirrored.layers:
+                    raise ValueError(f"landmark {landmark} has neither an expert nor a mirrored one in view {view}")
+                out.append((mirrored, [(int(landmark), True)]))
+        return out
+
+    def _bank(self, view: int) -> _core.CenBank:
+        bank = _core.CenBank(self.visibility.shape[1])
+        for expert, targets in self.tasks(view):
+            bank.add(_layers(expert), targets)
+        return bank
+
+
+def _layers(expert: CENExpert) -> _Layers:
+    """Weights, bias and activation per layer; input 0 of the first layer is the constant 1, so it joins the bias."""
+    layers: _Layers = []
+    for k, layer in enumerate(expert.layers):
+        bias = layer.bias + layer.weight[:, 0] if k == 0 else layer.bias
+        activation = layer.activation if layer.activation in (0, 2) else 1
+        layers.append((layer.weight, np.ascontiguousarray(bias, dtype=np.float32), activation))
+    return layers

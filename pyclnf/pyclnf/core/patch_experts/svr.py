@@ -1,0 +1,58 @@
+"""Support vector regression patch experts of the classical CLM."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import _core
+from ...io import SVRFile
+from .base import Float32Array
+
+
+class SVRExperts:
+    """The SVR experts of one scale; see :class:`~pyclnf.core.patch_experts.base.PatchExperts`.
+
+    References
+    ----------
+    Saragih, Lucey, Cohn: Deformable Model Fitting by Regularized Landmark Mean-Shift. IJCV 2011.
+    """
+
+    def __init__(self, data: SVRFile) -> None:
+        self.scale = float(data.scale)
+        self.centres = data.centres
+        self.visibility = np.ascontiguousarray(data.visibility, dtype=np.uint8)
+        self.confidence = np.array(
+            [[0.0 if e is None else sum(m.confidence for m in e.modalities) for e in view] for view in data.experts],
+            dtype=np.float32,
+        )
+        self._experts = data.experts
+        self._banks: dict[int, _core.SvrBank] = {}
+
+    def responses(
+        self,
+        grey: npt.NDArray[np.uint8],
+        shape: Float32Array,
+        to_image: Float32Array,
+        window: int,
+        view: int,
+        out: Float32Array,
+        threads: int = 1,
+    ) -> None:
+        """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
+        if view not in self._banks:
+            bank = _core.SvrBank(self.visibility.shape[1])
+            for landmark in np.flatnonzero(self.visibility[view]):
+                expert = self._experts[view][landmark]
+                if expert is not None:
+                    bank.add(
+                        int(landmark),
+                        [
+                            (np.ascontiguousarray(m.weights, np.float32), float(m.scaling), float(m.bias), int(m.kind))
+                            for m in expert.modalities
+                        ],
+                    )
+            self._banks[view] = bank
+        self._banks[view].responses(
+            grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads
+        )

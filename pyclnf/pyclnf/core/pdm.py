@@ -1,0 +1,252 @@
+"""Point distribution model: a 3D shape basis seen through a weak-perspective camera."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..io import PDMFile, read_pdm
+from .geometry import euler_to_matrix
+
+Float32Array = npt.NDArray[np.float32]
+
+
+def _f32(values: npt.ArrayLike, size: int, what: str) -> Float32Array:
+    out = np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
+    if out.size != size:
+        raise ValueError(f"{what} must hold {size} values, got {out.size}")
+    return out
+
+
+class PDM:
+    """A 3D point distribution model.
+
+    Global parameters are ``(scale [px/mm], pitch, yaw, roll [rad], tx, ty [px])``; a point of the shape
+    ``mean + basis @ params_local`` is rotated, scaled and translated into the image (x right, y down, pixel centres at
+    integers).
+
+    Parameters
+    ----------
+    mean : array_like, shape (3n,)
+        Mean shape in mm: all x, all y, all z.
+    basis : array_like, shape (3n, m)
+        Modes of variation, any number of them up to 122.
+    eigenvalues : array_like, shape (m,)
+        Variance of each mode.
+
+    References
+    ----------
+    OpenFace 2.2, ``LandmarkDetector/src/PDM.cpp``.
+    """
+
+    def __init__(self, mean: npt.ArrayLike, basis: npt.ArrayLike, eigenvalues: npt.ArrayLike) -> None:
+        self.mean: Float32Array = np.ascontiguousarray(mean, dtype=np.float32).reshape(-1)
+        self.basis: Float32Array = np.ascontiguousarray(basis, dtype=np.float32)
+        self.eigenvalues: Float32Array = np.ascontiguousarray(eigenvalues, dtype=np.float32).reshape(-1)
+        if self.basis.ndim != 2 or self.basis.shape != (self.mean.size, self.eigenvalues.size) or self.mean.size % 3:
+            raise ValueError(
+                f"a PDM needs mean (3n,), basis (3n, m) and eigenvalues (m,), got {self.mean.shape}, "
+                f"{self.basis.shape} and {self.eigenvalues.shape}"
+            )
+        self._core = _core.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> PDM:
+        """Read a model in OpenFace's text format.
+
+        Raises
+        ------
+        pyclnf.errors.ModelFileError
+            If the file is missing, truncated or malformed.
+        """
+        return cls.from_data(read_pdm(path))
+
+    @classmethod
+    def from_data(cls, data: PDMFile) -> PDM:
+        """Make a model of a parsed file."""
+        return cls(data.mean, data.basis, data.eigenvalues)
+
+    @property
+    def n_points(self) -> int:
+        """Number of landmarks."""
+        return self.mean.size // 3
+
+    @property
+    def n_modes(self) -> int:
+        """Number of shape modes."""
+        return self.eigenvalues.size
+
+    @cached_property
+    def mean_points(self) -> Float32Array:
+        """Mean shape, (n, 3), mm."""
+        return np.ascontiguousarray(self.mean.reshape(3, -1).T)
+
+    def shape_3d(self, params_local: npt.ArrayLike) -> Float32Array:
+        """Unrotated 3D shape, (n, 3), mm."""
+        planar = self._core.shape_3d(_f32(params_local, self.n_modes, "params_local"))
+        return np.ascontiguousarray(planar.reshape(3, -1).T)
+
+    def project(self, params_global: npt.ArrayLike, params_local: npt.ArrayLike) -> Float32Array:
+        """Landmarks in the image, (n, 2), px."""
+        planar = self.project_planar(
+            _f32(params_global, 6, "params_global"), _f32(params_local, self.n_modes, "params_local")
+        )
+        return np.ascontiguousarray(planar.reshape(2, -1).T)
+
+    def project_planar(self, params_global: Float32Array, params_local: Float32Array) -> Float32Array:
+        """Landmarks as the optimiser keeps them: (2n,), all x then all y."""
+        out: Float32Array = self._core.project(params_global, params_local)
+        return out
+
+    def jacobian(
+        self, params_global: npt.ArrayLike, params_local: npt.ArrayLike, rigid: bool = False
+    ) -> Float32Array:
+        """Derivative of the planar landmarks by the parameters.
+
+        Returns
+        -------
+        ndarray, shape (2n, 6) if `rigid` else (2n, 6 + m), float32
+            Columns: scale, three body-frame rotation increments, tx, ty, modes.
+        """
+        g, p = _f32(params_global, 6, "params_global"), _f32(params_local, self.n_modes, "params_local")
+        return np.ascontiguousarray(self._core.jacobian(g, p, rigid).T)
+
+    def updated(
+        self, params_global: npt.ArrayLike, params_local: npt.ArrayLike, step: npt.ArrayLike
+    ) -> tuple[Float32Array, Float32Array]:
+        """Parameters after a step in the coordinates of :meth:`jacobian`; the rotation stays a rotation."""
+        g, p = _f32(params_global, 6, "params_global"), _f32(params_local, self.n_modes, "params_local")
+        out: tuple[Float32Array, Float32Array] = self._core.update(
+            g, p, np.ascontiguousarray(step, dtype=np.float32).reshape(-1)
+        )
+        return out
+
+    def params_from_box(
+        self, box: npt.ArrayLike, params_local: npt.ArrayLike | None = None, rotation: npt.ArrayLike = (0.0, 0.0, 0.0)
+    ) -> Float32Array:
+        """Global parameters whose landmarks fill a box.
+
+        Parameters
+        ----------
+        box : array_like, shape (4,)
+            x, y, width, height in px, enclosing all landmarks (chin to eyebrows).
+        params_local : array_like, shape (m,), optional
+            Zero by default.
+        rotation : array_like, shape (3,)
+            Pitch, yaw, roll in radians.
+
+        Returns
+        -------
+        ndarray, shape (6,), float32
+        """
+        x, y, width, height = (float(v) for v in np.asarray(box, dtype=np.float64).reshape(4))
+        p = np.zeros(self.n_modes, np.float32) if params_local is None else params_local
+        seen = (self.shape_3d(p) @ euler_to_matrix(rotation).astype(np.float32).T)[:, :2]
+        low, high = seen.min(axis=0), seen.max(axis=0)
+        scale = (width / (high[0] - low[0]) + height / (high[1] - low[1])) / 2.0
+        centre = np.array([x + width / 2.0, y + height / 2.0]) - scale * (low + high) / 2.0
+        return np.array([scale, *np.asarray(rotation, dtype=np.float64).reshape(3), *centre], dtype=np.float32)
+
+    def bounding_box(self, params_global: npt.ArrayLike, params_local: npt.ArrayLike) -> Float32Array:
+        """Tight box of the landmarks: x, y, width, height in px."""
+        points = self.project(params_global, params_local)
+        low, high = points.min(axis=0), points.max(axis=0)
+        return np.concatenate([low, high - low])
+
+    def fit_landmarks(
+        self, landmarks: npt.ArrayLike, rotation: npt.ArrayLike = (0.0, 0.0, 0.0)
+    ) -> tuple[Float32Array, Float32Array]:
+        """Parameters that explain 2D landmarks, by damped Gauss-Newton with the shape prior.
+
+        Parameters
+        ----------
+        landmarks : array_like, shape (n, 2)
+            In px. A point whose x is exactly 0 counts as not visible.
+        rotation : array_like, shape (3,)
+            Pitch, yaw, roll to start from, radians.
+
+        Returns
+        -------
+        params_global : ndarray, shape (6,), float32
+        params_local : ndarray, shape (m,), float32
+            Not clamped to three standard deviations.
+
+        References
+        ----------
+        OpenFace 2.2, ``PDM::CalcParams``, with its stopping rule.
+        """
+        points = np.asarray(landmarks, dtype=np.float32)
+        if points.shape != (self.n_points, 2):
+            raise ValueError(f"landmarks must be ({self.n_points}, 2), got {points.shape}")
+        return self.fit_planar(np.ascontiguousarray(points.T).reshape(-1), rotation)
+
+    def fit_planar(
+        self, landmarks: Float32Array, rotation: npt.ArrayLike = (0.0, 0.0, 0.0)
+    ) -> tuple[Float32Array, Float32Array]:
+        """Like :meth:`fit_landmarks`, for landmarks as (2n,), all x then all y."""
+        out: tuple[Float32Array, Float32Array] = self._core.fit_landmarks(
+            landmarks, np.ascontiguousarray(rotation, dtype=np.float32).reshape(-1)
+        )
+        return out
+
+    def mean_shift_fit(
+        self,
+        *,
+        responses: Float32Array,
+        visible: npt.NDArray[np.uint8],
+        weights: Float32Array | None,
+        base: Float32Array,
+        kernel: Float32Array,
+        to_reference: Float32Array,
+        to_image: Float32Array,
+        params_global: Float32Array,
+        params_local: Float32Array,
+        rigid: bool,
+        iterations: int,
+        regularisation: float,
+        sigma: float,
+        likelihoods: Float32Array | None = None,
+    ) -> float:
+        """Regularised landmark mean shift on response maps; updates both parameter arrays in place.
+
+        Parameters
+        ----------
+        responses : ndarray, shape (n, window, 16), float32
+        visible : ndarray, shape (n,), uint8
+        weights : ndarray, shape (n,), float32, or None
+            Of the landmarks; None for equal ones.
+        base : ndarray, shape (2n,), float32
+            Planar landmarks on which the maps are centred.
+        kernel : ndarray, shape (10 * window, 16), float32
+            See :func:`pyclnf.core.mean_shift.kernel_table`.
+        to_reference, to_image : ndarray, shape (2, 2), float32
+            Similarities between the image and the frame of the maps.
+        params_global, params_local : ndarray, float32
+            Start, and result.
+        rigid : bool
+            Update the global parameters only.
+        iterations : int
+            At most; the fit stops when the shape moves less than 0.01 px in all.
+        regularisation, sigma : float
+        likelihoods : ndarray, shape (n,), float32, optional
+            Receives the likelihood of each landmark, -1e8 where it is not visible.
+
+        Returns
+        -------
+        float
+            Mean log likelihood if `likelihoods` is given, else 0.
+
+        References
+        ----------
+        OpenFace 2.2, ``LandmarkDetectorModel.cpp``, ``NU_RLMS``.
+        """
+        return float(
+            self._core.rlms(
+                responses, visible, weights, base, kernel, to_reference, to_image,
+                params_global, params_local, rigid, iterations, regularisation, sigma, likelihoods,
+            )
+        )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Exceptions of pyclnf: one base class, one subclass per thing a caller can act on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+INSTALL_COMMAND = "pyfaceau models install"
+_MOST_SHOWN = 8
+
+
+class PyCLNFError(Exception):
+    """Base class of every error about models or model files that pyclnf raises."""
+
+
+class ModelFileError(PyCLNFError):
+    """A model file exists but does not hold what its format promises.
+
+    Parameters
+    ----------
+    path : path-like
+        The offending file.
+    offset : int or None
+        Byte offset at which reading failed; None where no single place is to blame.
+    reason : str
+        What is wrong, in one sentence.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], offset: int | None, reason: str) -> None:
+        super().__init__(path, offset, reason)  # all arguments, so that the error survives pickling
+        self.path = Path(path)
+        self.offset = offset
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Name the file, the place and the reason in one line."""
+        where = "" if self.offset is None else f" at byte {self.offset}"
+        return f"{self.path}: malformed model file{where}: {self.reason}"
+
+
+class MissingModelError(PyCLNFError):
+    """Model files that are needed are not on this machine.
+
+    Parameters
+    ----------
+    missing : iterable of path-like
+        The files that were looked for and not found.
+    hint : str, optional
+        A further way out, appended to the message.
+    """
+
+    def __init__(self, missing: Iterable[str | os.PathLike[str]], hint: str = "") -> None:
+        self.missing = tuple(os.fspath(item) for item in missing)
+        self.hint = hint
+        super().__init__(self.missing, hint)
+
+    def __str__(self) -> str:
+        """List the files and the one command that gets them."""
+        noun = "model file is" if len(self.missing) == 1 else "model files are"
+        shown = ", ".join(self.missing[:_MOST_SHOWN])
+        if len(self.missing) > _MOST_SHOWN:
+            shown += f" and {len(self.missing) - _MOST_SHOWN} more"
+        message = f"{noun} missing: {shown}. Run `{INSTALL_COMMAND}` to get OpenFace's files"
+        return f"{message}{'; ' + self.hint if self.hint else ''}."
+
+
+class ModelInstallError(PyCLNFError):
+    """Model files could not be installed; the message says which, and why."""

@@ -1,0 +1,106 @@
+"""What a fit returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .core.optimizer import Fitter
+
+Float32Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class PartFit:
+    """Fit of a part model, e.g. one eye.
+
+    Attributes
+    ----------
+    name : str
+        As in the main file: ``left_eye_28`` is the eye of landmarks 36-41, the subject's right.
+    landmarks : ndarray, shape (k, 2), float32
+        In px.
+    params_global : ndarray, shape (6,), float32
+    params_local : ndarray, shape (m,), float32
+    """
+
+    name: str
+    landmarks: Float32Array
+    params_global: Float32Array
+    params_local: Float32Array
+
+
+@dataclass(frozen=True, eq=False)
+class FaceFit:
+    """Landmarks of one face and how far to trust them.
+
+    Attributes
+    ----------
+    landmarks : ndarray, shape (n, 2), float32
+        x, y in px, pixel centres at integers; iBUG 68-point order. Those of the last good fit where tracking failed.
+    params_global : ndarray, shape (6,), float32
+        Scale (px/mm), pitch, yaw, roll (rad), tx, ty (px) of the shape model.
+    params_local : ndarray, shape (m,), float32
+        Shape parameters.
+    confidence : float
+        Certainty of the detection validator, 0 to 1.
+    success : bool
+        The validator accepts the fit.
+    detected : bool
+        What OpenFace's video detector returns and writes to its ``success`` column. It differs from `success` only on frames
+        of (re)initialisation.
+    view : int
+        View of the patch experts that was used last.
+    likelihood : float
+        Mean log likelihood of the landmarks under the patch experts.
+    landmark_likelihoods : ndarray, shape (n,), float32
+        -1e8 where a landmark is not visible.
+    parts : tuple of PartFit
+        In the order of the model.
+    """
+
+    landmarks: Float32Array
+    params_global: Float32Array
+    params_local: Float32Array
+    confidence: float
+    success: bool
+    detected: bool
+    view: int
+    likelihood: float
+    landmark_likelihoods: Float32Array
+    parts: tuple[PartFit, ...] = ()
+
+    @property
+    def eyes(self) -> tuple[PartFit, PartFit] | None:
+        """Left and right eye model (image left first), or None if the model has none."""
+        found = {p.name: p for p in self.parts}
+        if "left_eye_28" in found and "right_eye_28" in found:
+            return found["left_eye_28"], found["right_eye_28"]
+        return None
+
+
+def face_fit(fitter: Fitter, detected: bool) -> FaceFit:
+    """Freeze the state of a fitter; its arrays are copied."""
+    s = fitter.state
+    parts = tuple(
+        PartFit(p.name, _points(f.state.landmarks), f.state.params_global.copy(), f.state.params_local.copy())
+        for p, f in zip(fitter.model.parts, fitter.parts, strict=True)
+    )
+    return FaceFit(
+        _points(s.landmarks),
+        s.params_global.copy(),
+        s.params_local.copy(),
+        s.certainty,
+        bool(s.success),
+        bool(detected),
+        s.view,
+        s.likelihood,
+        s.landmark_likelihoods.copy(),
+        parts,
+    )
+
+
+def _points(planar: Float32Array) -> Float32Array:
+    return np.ascontiguousarray(planar.reshape(2, -1).T)

@@ -1,0 +1,240 @@
+"""Bounds-checked reading (memory-mapped) and writing of OpenFace's little-endian binary files."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import MissingModelError, ModelFileError
+from .atomic import atomic_write
+
+# OpenCV's one-channel type codes. 7 is CV_16F, which OpenFace itself never writes: our compact packs do.
+MATRIX_TYPES: dict[int, np.dtype[Any]] = {
+    0: np.dtype("u1"),
+    4: np.dtype("<i4"),
+    5: np.dtype("<f4"),
+    6: np.dtype("<f8"),
+    7: np.dtype("<f2"),
+}
+_CODE_OF = {dtype.newbyteorder("=").name: code for code, dtype in MATRIX_TYPES.items()}
+_HEADER = struct.Struct("<iii")
+
+
+class BinaryReader:
+    """Sequential reader over a memory-mapped file; every size is checked before it is used.
+
+    Arrays of the stored dtype are read-only views on the mapping (nothing is copied) wherever
+    their place in the file is aligned for that dtype.
+
+    Parameters
+    ----------
+    path : path-like
+        File to read.
+
+    Raises
+    ------
+    MissingModelError
+        No such file.
+    ModelFileError
+        From every method: the file is too short, or holds something impossible.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.offset = 0
+        try:
+            with self.path.open("rb") as stream:
+                self._size = os.fstat(stream.fileno()).st_size
+                # An empty file cannot be mapped.
+                self._data: bytes | mmap.mmap = (
+                    mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if self._size else b""
+                )
+        except FileNotFoundError:
+            raise MissingModelError([self.path]) from None
+        except OSError as error:
+            raise ModelFileError(self.path, None, f"cannot be read ({error.strerror or error})") from error
+
+    @property
+    def remaining(self) -> int:
+        """Bytes not read yet."""
+        return self._size - self.offset
+
+    def error(self, reason: str, offset: int | None = None) -> ModelFileError:
+        """Build (not raise) the error for `reason` at `offset`, by default the current place."""
+        return ModelFileError(self.path, self.offset if offset is None else offset, reason)
+
+    def _take(self, n_bytes: int, what: str) -> int:
+        """Advance over `n_bytes` and return where they begin."""
+        if n_bytes > self.remaining:
+            raise self.error(f"{what} needs {n_bytes} bytes but only {self.remaining} are left (truncated?)")
+        start = self.offset
+        self.offset += n_bytes
+        return start
+
+    def i32(self, what: str = "an integer") -> int:
+        """Read one signed 32-bit integer."""
+        return int(struct.unpack_from("<i", self._data, self._take(4, what))[0])
+
+    def f64(self, what: str = "a number", *, finite: bool = True) -> float:
+        """Read one double; NaN and infinity are refused unless ``finite=False``."""
+        value = float(struct.unpack_from("<d", self._data, self._take(8, what))[0])
+        if finite and not np.isfinite(value):
+            raise self.error(f"{what} is {value}", self.offset - 8)
+        return value
+
+    def count(self, what: str, item_bytes: int, minimum: int = 0) -> int:
+        """Read an i32 count of items of at least `item_bytes` bytes each, all of which must still fit."""
+        value = self.i32(f"the number of {what}")
+        if value < minimum or value * item_bytes > self.remaining:
+            raise self.error(f"{value} is not a possible number of {what}", self.offset - 4)
+        return value
+
+    def tag(self, expected: int, what: str) -> None:
+        """Read an i32 type tag and insist on its value."""
+        value = self.i32(f"the type tag of {what}")
+        if value != expected:
+            raise self.error(f"expected type tag {expected} of {what}, found {value}", self.offset - 4)
+
+    def f32s(self, n: int, what: str = "float32 values") -> npt.NDArray[np.float32]:
+        """Read `n` float32 values."""
+        return self._array(np.dtype("<f4"), n, what)
+
+    def f64s(self, n: int, what: str = "float64 values") -> npt.NDArray[np.float64]:
+        """Read `n` finite float64 values."""
+        values = self._array(np.dtype("<f8"), n, what)
+        if not np.isfinite(values).all():
+            raise self.error(f"{what} are not all finite", self.offset - values.nbytes)
+        return values
+
+    def matrix(
+        self,
+        dtype: npt.DTypeLike | None = None,
+        rows: int | None = None,
+        cols: int | None = None,
+        what: str = "a matrix",
+    ) -> npt.NDArray[Any]:
+        """Read one binary matrix (i32 rows, cols, type; then the values, row-major).
+
+        Parameters
+        ----------
+        dtype : dtype-like, optional
+            Convert to this; by default the stored type is kept.
+        rows, cols : int, optional
+            Insist on these dimensions.
+        what : str
+            Name of the matrix for error messages.
+
+        Returns
+        -------
+        ndarray, shape (rows, cols), C-contiguous
+            A view on the file where no conversion is needed.
+        """
+        start = self.offset
+        stored_rows, stored_cols, code = _HEADER.unpack_from(
+            self._data, self._take(12, f"the header of {what}")
+        )
+        stored = MATRIX_TYPES.get(code)
+        if stored is None:
+            raise self.error(f"{what} has the unknown matrix type {code}", start)
+        if stored_rows < 0 or stored_cols < 0:
+            raise self.error(f"{what} has the impossible size {stored_rows} x {stored_cols}", start)
+        for name, found, wanted in (("rows", stored_rows, rows), ("columns", stored_cols, cols)):
+            if wanted is not None and found != wanted:
+                raise self.error(f"{what} has {found} {name}, expected {wanted}", start)
+        values = self._array(stored, stored_rows * stored_cols, f"{what} ({stored_rows} x {stored_cols})")
+        values = values.reshape(stored_rows, stored_cols)
+        return values if dtype is None else self._converted(values, np.dtype(dtype), what, start)
+
+    def _converted(
+        self, values: npt.NDArray[Any], dtype: np.dtype[Any], what: str, start: int
+    ) -> npt.NDArray[Any]:
+        """Convert to the type that the model uses, unless values would turn into others."""
+        if values.dtype == dtype:
+            return values
+        with np.errstate(all="ignore"):
+            converted = values.astype(dtype)
+        fits = np.array_equal(converted, values) if dtype.kind == "i" else np.isfinite(converted).all()
+        if not fits:
+            raise self.error(f"{what} holds values that do not fit into {dtype}", start)
+        return converted
+
+    def vector(self, dtype: npt.DTypeLike, size: int | None, what: str) -> npt.NDArray[Any]:
+        """Read a matrix that must be one row or one column (of `size` values), as a flat array."""
+        start = self.offset
+        values = self.matrix(dtype, what=what)
+        if 1 not in values.shape or (size is not None and values.size != size):
+            wanted = "a single row or column" if size is None else f"{size} values in one row or column"
+            raise self.error(f"{what} is {values.shape[0]} x {values.shape[1]}, expected {wanted}", start)
+        return values.reshape(-1)
+
+    def expect_end(self) -> None:
+        """Insist that the whole file has been read."""
+        if self.remaining:
+            raise self.error(f"{self.remaining} bytes follow the end of the model")
+
+    def _array(self, dtype: np.dtype[Any], n: int, what: str) -> npt.NDArray[Any]:
+        start = self._take(n * dtype.itemsize, what)
+        if n == 0:
+            return np.empty(0, dtype.newbyteorder("="))
+        view = np.frombuffer(self._data, dtype, n, start)
+        if not view.flags.aligned:
+            view = view.copy()
+        return view.astype(dtype.newbyteorder("="), copy=False)
+
+
+class BinaryWriter:
+    """Writer of the same layout; the file appears when the ``with`` block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+        Destination, replaced atomically.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._context = atomic_write(path)
+        self._stream: IO[bytes] | None = None
+
+    def __enter__(self) -> BinaryWriter:
+        """Open the temporary file."""
+        self._stream = self._context.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Move the temporary file to its place, or drop it if an exception came."""
+        return self._context.__exit__(kind, error, trace)
+
+    def _write(self, data: bytes) -> None:
+        if self._stream is None:
+            raise ValueError("use BinaryWriter in a with statement")
+        self._stream.write(data)
+
+    def i32(self, *values: int) -> None:
+        """Write signed 32-bit integers."""
+        self._write(struct.pack(f"<{len(values)}i", *values))
+
+    def f64(self, *values: float) -> None:
+        """Write doubles."""
+        self._write(struct.pack(f"<{len(values)}d", *values))
+
+    def f32s(self, values: npt.ArrayLike) -> None:
+        """Write values as bare float32, without a header."""
+        self._write(np.asarray(values, "<f4").tobytes())
+
+    def matrix(self, values: npt.ArrayLike, dtype: npt.DTypeLike) -> None:
+        """Write a binary matrix of `dtype` (uint8, int32, float32, float64 or float16)."""
+        array = np.asarray(values, dtype)
+        if array.ndim != 2:
+            raise ValueError(f"a matrix must have two dimensions, got shape {array.shape}")
+        code = _CODE_OF[array.dtype.name]
+        self._write(_HEADER.pack(*array.shape, code))
+        self._write(np.ascontiguousarray(array, MATRIX_TYPES[code]).tobytes())

@@ -1,0 +1,229 @@
+"""Model descriptions: the small text files that say which model files belong together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ModelFileError
+from .text import TextReader, read_text_file
+
+
+@dataclass(frozen=True, eq=False)
+class PartDescription:
+    """A nested model of some of the landmarks.
+
+    Attributes
+    ----------
+    path : Path
+        Main description of the part.
+    name : str
+        Selects the part's fitting parameters ("left_eye_28", "right_eye_28", "inner").
+    pairs : ndarray, shape (k, 2), int32
+        Landmark index in the parent, landmark index in the part.
+    """
+
+    path: Path
+    name: str
+    pairs: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelDescription:
+    """A main description (`main_*.txt`).
+
+    Attributes
+    ----------
+    path : Path
+        This file.
+    landmark_detector : Path
+        Its sub-model description.
+    parts : tuple of PartDescription
+        Nested models in file order, in which their results are merged.
+    validator : Path or None
+        Detection validator.
+    """
+
+    path: Path
+    landmark_detector: Path
+    parts: tuple[PartDescription, ...]
+    validator: Path | None
+
+
+@dataclass(frozen=True)
+class SubModelDescription:
+    """A sub-model description (`clnf_*.txt`, `cen_general.txt`).
+
+    Attributes
+    ----------
+    path : Path
+        This file.
+    pdm : Path
+        Point distribution model.
+    ccnf, cen, svr : tuple of Path
+        Patch experts, one file a scale, in the order of the scales.
+    early_termination : Path or None
+        Early-termination thresholds.
+    """
+
+    path: Path
+    pdm: Path
+    ccnf: tuple[Path, ...]
+    cen: tuple[Path, ...]
+    svr: tuple[Path, ...]
+    early_termination: Path | None
+
+
+@dataclass(frozen=True, eq=False)
+class EarlyTermination:
+    """Thresholds on the likelihood that spare further starting poses.
+
+    Attributes
+    ----------
+    weights, biases, cutoffs : ndarray, shape (v,), float64
+        One value a view.
+    """
+
+    weights: npt.NDArray[np.float64]
+    biases: npt.NDArray[np.float64]
+    cutoffs: npt.NDArray[np.float64]
+
+
+def description_lines(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Yield (byte offset, key, rest of the line) of each line that holds a key."""
+    offset = 0
+    for raw in read_text_file(path).split(b"\n"):
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise ModelFileError(path, offset, "a model description must be UTF-8 text") from None
+        if "\0" in line:
+            raise ModelFileError(path, offset, "a model description must be text, this is a binary file")
+        key, _, rest = line.strip().partition(" ")
+        if key and not key.startswith("#"):
+            yield offset, key, rest.strip()
+        offset += len(raw) + 1
+
+
+def read_model_description(path: str | os.PathLike[str]) -> ModelDescription:
+    """Read a main description; unknown keys are ignored, as in OpenFace.
+
+    Parameters
+    ----------
+    path : path-like
+        A `main_*.txt` file.
+
+    Returns
+    -------
+    ModelDescription
+        Paths are resolved against the folder of `path`; whether they exist is not checked here.
+
+    Raises
+    ------
+    MissingModelError, ModelFileError
+        No such file; or no LandmarkDetector line, or a line that cannot be understood.
+    """
+    path = Path(path)
+    detector: Path | None = None
+    validator: Path | None = None
+    parts: list[PartDescription] = []
+    for offset, key, rest in description_lines(path):
+        if key not in ("LandmarkDetector", "LandmarkDetector_part", "DetectionValidator"):
+            continue
+        words = rest.split()
+        if not words:
+            raise ModelFileError(path, offset, f"{key} names no file")
+        target = path.parent / words[0]
+        if key == "LandmarkDetector":
+            detector = target
+        elif key == "DetectionValidator":
+            validator = target
+        else:
+            parts.append(PartDescription(target, *_part_fields(path, offset, words[1:])))
+    if detector is None:
+        raise ModelFileError(path, None, "no LandmarkDetector line: this is not a main model description")
+    return ModelDescription(path, detector, tuple(parts), validator)
+
+
+def _part_fields(path: Path, offset: int, words: list[str]) -> tuple[str, npt.NDArray[np.int32]]:
+    try:
+        name, indices = words[0], np.array([int(word) for word in words[1:]], np.int32)
+    except (IndexError, ValueError, OverflowError):
+        raise ModelFileError(path, offset, "a part needs a file, a name and landmark indices") from None
+    if indices.size == 0 or indices.size % 2 or (indices < 0).any():
+        raise ModelFileError(path, offset, f"part {name} needs pairs of landmark indices, none negative")
+    return name, indices.reshape(-1, 2)
+
+
+def read_submodel_description(path: str | os.PathLike[str]) -> SubModelDescription:
+    """Read a sub-model description; unknown keys are ignored, as in OpenFace.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that a LandmarkDetector line names.
+
+    Returns
+    -------
+    SubModelDescription
+        Paths are resolved against the folder of `path`; whether they exist is not checked here.
+
+    Raises
+    ------
+    MissingModelError, ModelFileError
+        No such file; or no PDM, or no patch experts.
+    """
+    path = Path(path)
+    files: dict[str, list[Path]] = {
+        key: [] for key in ("PDM", "PatchesCCNF", "PatchesCEN", "PatchesIntensity", "EarlyTermination")
+    }
+    for offset, key, rest in description_lines(path):
+        if key in files:
+            if not rest:
+                raise ModelFileError(path, offset, f"{key} names no file")
+            files[key].append(path.parent / rest)
+    if not files["PDM"]:
+        raise ModelFileError(path, None, "no PDM line: this is not a sub-model description")
+    if not (files["PatchesCCNF"] or files["PatchesCEN"] or files["PatchesIntensity"]):
+        raise ModelFileError(path, None, "no patch experts are named")
+    return SubModelDescription(
+        path,
+        files["PDM"][-1],
+        tuple(files["PatchesCCNF"]),
+        tuple(files["PatchesCEN"]),
+        tuple(files["PatchesIntensity"]),
+        files["EarlyTermination"][-1] if files["EarlyTermination"] else None,
+    )
+
+
+def read_early_termination(path: str | os.PathLike[str]) -> EarlyTermination:
+    """Read early-termination thresholds: all weights, then all biases, then all cutoffs.
+
+    Parameters
+    ----------
+    path : path-like
+        Text file of three numbers a view.
+
+    Returns
+    -------
+    EarlyTermination
+
+    Raises
+    ------
+    MissingModelError, ModelFileError
+        No such file; or the count of numbers is not a multiple of three.
+    """
+    reader = TextReader(path)
+    if reader.remaining == 0 or reader.remaining % 3:
+        raise reader.error(f"{reader.remaining} numbers instead of three for each view")
+    n_views = reader.remaining // 3
+    return EarlyTermination(
+        reader.f64s(n_views, "the weights"),
+        reader.f64s(n_views, "the biases"),
+        reader.f64s(n_views, "the cutoffs"),
+    )

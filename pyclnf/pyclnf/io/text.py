@@ -1,0 +1,170 @@
+"""Tokenised reading of OpenFace's text files, in which lines that start with # are comments."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import MissingModelError, ModelFileError
+
+_TOKEN = re.compile(rb"^#[^\n]*|(\S+)", re.MULTILINE)
+# OpenCV's type codes. Type 0 (bytes written as characters) exists in the format but in no known file.
+_TEXT_TYPES: dict[int, type[np.generic]] = {4: np.int32, 5: np.float32, 6: np.float64}
+
+
+def read_text_file(path: str | os.PathLike[str]) -> bytes:
+    """Read a whole model text file, or raise this package's errors."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise MissingModelError([path]) from None
+    except OSError as error:
+        raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
+
+
+class TextReader:
+    """Sequential reader of whitespace-separated tokens.
+
+    Parameters
+    ----------
+    path : path-like
+        File to read.
+
+    Raises
+    ------
+    MissingModelError
+        No such file.
+    ModelFileError
+        From every method: the file ends early, or a token is not what it should be.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        data = read_text_file(path)
+        matches = [match for match in _TOKEN.finditer(data) if match.group(1) is not None]
+        self._tokens = [match.group(1) for match in matches]
+        self._offsets = [match.start() for match in matches] + [len(data)]
+        self._next = 0
+
+    @property
+    def remaining(self) -> int:
+        """Tokens not read yet."""
+        return len(self._tokens) - self._next
+
+    @property
+    def offset(self) -> int:
+        """Byte offset of the next token (of the file's end after the last one)."""
+        return self._offsets[self._next]
+
+    def error(self, reason: str, offset: int | None = None) -> ModelFileError:
+        """Build (not raise) the error for `reason` at `offset`, by default the next token."""
+        return ModelFileError(self.path, self.offset if offset is None else offset, reason)
+
+    def i32(self, what: str = "an integer") -> int:
+        """Read one integer token."""
+        return int(self._numbers(1, np.int32, what)[0])
+
+    def f64(self, what: str = "a number") -> float:
+        """Read one finite number."""
+        return float(self._numbers(1, np.float64, what)[0])
+
+    def f64s(self, n: int, what: str = "numbers") -> npt.NDArray[np.float64]:
+        """Read `n` finite numbers."""
+        return self._numbers(n, np.float64, what)
+
+    def count(self, what: str, item_tokens: int, minimum: int = 0) -> int:
+        """Read a count of items of at least `item_tokens` tokens each, all of which must still fit."""
+        start = self.offset
+        value = self.i32(f"the number of {what}")
+        if value < minimum or value * item_tokens > self.remaining:
+            raise self.error(f"{value} is not a possible number of {what}", start)
+        return value
+
+    def tag(self, expected: int, what: str) -> None:
+        """Read an integer type tag and insist on its value."""
+        start = self.offset
+        value = self.i32(f"the type tag of {what}")
+        if value != expected:
+            raise self.error(f"expected type tag {expected} of {what}, found {value}", start)
+
+    def matrix(
+        self,
+        dtype: npt.DTypeLike | None = None,
+        rows: int | None = None,
+        cols: int | None = None,
+        what: str = "a matrix",
+    ) -> npt.NDArray[Any]:
+        """Read one text matrix: rows, cols, type code, then the values, row-major.
+
+        Parameters
+        ----------
+        dtype : dtype-like, optional
+            Convert to this; by default the type that the file names.
+        rows, cols : int, optional
+            Insist on these dimensions.
+        what : str
+            Name of the matrix for error messages.
+
+        Returns
+        -------
+        ndarray, shape (rows, cols), C-contiguous
+        """
+        start = self.offset
+        stored_rows, stored_cols, code = (self.i32(f"the header of {what}") for _ in range(3))
+        stored = _TEXT_TYPES.get(code)
+        if stored is None:
+            raise self.error(f"{what} has the unknown matrix type {code}", start)
+        if stored_rows < 0 or stored_cols < 0:
+            raise self.error(f"{what} has the impossible size {stored_rows} x {stored_cols}", start)
+        for name, found, wanted in (("rows", stored_rows, rows), ("columns", stored_cols, cols)):
+            if wanted is not None and found != wanted:
+                raise self.error(f"{what} has {found} {name}, expected {wanted}", start)
+        values = self._numbers(stored_rows * stored_cols, stored, what).reshape(stored_rows, stored_cols)
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def expect_end(self) -> None:
+        """Insist that every token has been read."""
+        if self.remaining:
+            raise self.error(f"{self.remaining} unexpected values follow the end of the model")
+
+    def _numbers(self, n: int, dtype: type[np.generic], what: str) -> npt.NDArray[Any]:
+        """Convert the next `n` tokens at once; look for the culprit only if that fails."""
+        if n > self.remaining:
+            raise self.error(f"{what} needs {n} values but only {self.remaining} are left (truncated?)")
+        tokens = self._tokens[self._next : self._next + n]
+        try:
+            # Through float64, as the reference reads text matrices, then to the type that the file names.
+            values = np.array([_number(token, dtype) for token in tokens]).astype(dtype)
+        except ValueError:
+            bad = next(i for i, token in enumerate(tokens) if not _is_number(token, dtype))
+            raise self.error(
+                f"{what}: {tokens[bad][:40].decode('latin-1')!r} is not a valid number",
+                self._offsets[self._next + bad],
+            ) from None
+        self._next += n
+        return values
+
+
+def _number(token: bytes, dtype: type[np.generic]) -> float:
+    if issubclass(dtype, np.integer):
+        value = int(token)
+        if not -(2**31) <= value < 2**31:
+            raise ValueError(token)
+        return value
+    number = float(token)
+    if not np.isfinite(np.float32(number) if dtype is np.float32 else number):
+        raise ValueError(token)
+    return number
+
+
+def _is_number(token: bytes, dtype: type[np.generic]) -> bool:
+    try:
+        _number(token, dtype)
+    except ValueError:
+        return False
+    return True

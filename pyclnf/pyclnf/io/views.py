@@ -1,0 +1,52 @@
+"""The head that CCNF, CEN and SVR files share: view centres and landmark visibilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .binary import BinaryReader, BinaryWriter
+from .text import TextReader
+
+_DEGREE_DECIMALS = 10
+
+
+def read_scale(reader: BinaryReader | TextReader) -> float:
+    """Read the patch scale, a positive number."""
+    start = reader.offset
+    scale = reader.f64("the patch scale")
+    if scale <= 0:
+        raise reader.error(f"the patch scale is {scale}, expected a positive number", start)
+    return scale
+
+
+def read_centres(reader: BinaryReader | TextReader, n_views: int) -> npt.NDArray[np.float64]:
+    """Read `n_views` orientations stored in degrees as (v, 3) radians: pitch, yaw, roll."""
+    centres = np.empty((n_views, 3), np.float64)
+    for view in range(n_views):
+        start = reader.offset
+        centre = reader.matrix(np.float64, what=f"the centre of view {view}")
+        if centre.size != 3 or not np.isfinite(centre).all():
+            raise reader.error(f"the centre of view {view} is not three finite angles", start)
+        centres[view] = centre.reshape(3)
+    return centres * (np.pi / 180)
+
+
+def read_visibility(reader: BinaryReader | TextReader, n_views: int) -> npt.NDArray[np.bool_]:
+    """Read which landmark is visible in which view, (v, n)."""
+    rows: list[npt.NDArray[Any]] = []
+    for view in range(n_views):
+        start = reader.offset
+        row = reader.matrix(np.int32, cols=1, what=f"the visibilities of view {view}").reshape(-1)
+        if row.size == 0 or (rows and row.size != rows[0].size):
+            raise reader.error(f"view {view} has visibilities of {row.size} landmarks", start)
+        rows.append(row)
+    return np.stack(rows).astype(np.bool_)
+
+
+def write_centres(writer: BinaryWriter, centres: npt.NDArray[np.float64]) -> None:
+    """Write (v, 3) radians as degrees, without the last digits' noise of the conversion."""
+    for centre in np.round(np.rad2deg(centres), _DEGREE_DECIMALS):
+        writer.matrix(centre.reshape(3, 1), np.float64)

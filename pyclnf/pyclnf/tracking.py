@@ -1,0 +1,191 @@
+"""Landmarks of one face through a video: detection, tracking, loss and recovery."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from copy import copy
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .clnf import checked_box, load_model
+from .config import FitParameters
+from .core.image import to_grey
+from .core.initialisation import fit_in_image
+from .core.model import LandmarkModel
+from .core.optimizer import Fitter
+from .core.template import FaceTemplate
+from .errors import PyCLNFError
+from .fit import FaceFit, face_fit
+
+# OpenFace 2.2: LandmarkDetectorFunc.cpp, DetectLandmarksInVideo
+_FIRST_SEARCH_FACTOR = 6  # a face never seen is looked for in every 6 * reinitialise_every-th frame
+_GIVE_UP_AFTER = 100  # failures in a row after which tracking starts anew
+
+
+class Detection(Protocol):
+    """A detected face: at least its box."""
+
+    @property
+    def box(self) -> npt.NDArray[np.float32]:
+        """x, y, width, height in px."""
+        ...
+
+
+class FaceDetector(Protocol):
+    """Any detector whose boxes enclose a face from chin to eyebrows, such as ``pymtcnn.MTCNN``."""
+
+    def detect(self, image: npt.NDArray[Any]) -> Sequence[Detection]:
+        """Faces in a BGR image."""
+        ...
+
+
+class FaceTracker:
+    """Tracks the landmarks of one face from frame to frame.
+
+    Parameters
+    ----------
+    model : str, path-like or LandmarkModel
+        See :class:`~pyclnf.CLNF`.
+    detector : FaceDetector, optional
+        Finds the face at the start and after a loss; ``pymtcnn.MTCNN()`` by default.
+    parameters : FitParameters, optional
+        OpenFace's for this model by default.
+    threads : int
+        Threads per fit; results do not depend on it.
+
+    Notes
+    -----
+    The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every twelfth frame, a lost
+    one in the frame of its loss and then in every second; between, the fit goes on from where it stands with large windows.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        detector: FaceDetector | None = None,
+        *,
+        parameters: FitParameters | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.model = load_model(model)
+        self.parameters = parameters or FitParameters.for_model(self.model.path)
+        self.detector = _default_detector() if detector is None else detector
+        self._fitter = Fitter(self.model, self.parameters, threads)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the face, as before the first frame of a video."""
+        self._fitter.reset()
+        self._initialised = False
+        self._failures = -1
+        self._template: FaceTemplate | None = None
+        self._preference: tuple[float, float] | None = None
+
+    @property
+    def tracking(self) -> bool:
+        """Whether a face has been found and not been given up."""
+        return self._initialised
+
+    def prefer(self, x: float, y: float) -> None:
+        """At the next detection take the face whose box centre is nearest to this point (px), once, instead of the widest."""
+        self._preference = (x, y)
+
+    def track(self, frame: npt.NDArray[Any], box: npt.ArrayLike | None = None) -> FaceFit:
+        """Fit the next frame.
+
+        Parameters
+        ----------
+        frame : ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16
+            BGR, BGRA or grey.
+        box : array_like, shape (4,), optional
+            Where the face is (x, y, width, height, px), if the caller knows; starts the fit there.
+
+        Returns
+        -------
+        FaceFit
+            With ``success=False`` and the last landmarks where there is no face.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the frame or the box is not as described.
+        """
+        grey = to_grey(frame)
+        if box is not None:
+            self._fitter.start(checked_box(box))
+            self._initialised = True
+        return face_fit(self._fitter, self._step(frame, grey))
+
+    def _step(self, frame: npt.NDArray[Any], grey: npt.NDArray[np.uint8]) -> bool:
+        fitter, state, settings = self._fitter, self._fitter.state, self.parameters
+        first = not self._initialised
+        if self._initialised:
+            windows = settings.windows_track if state.success else settings.windows_init
+            if self._template is not None and state.success:
+                self._template.shift(state, self.model.pdm, grey)
+            if fitter.detect(grey, windows):
+                self._failures = -1
+                self._remember(grey)
+            else:
+                self._failures += 1
+        if self._search_now():
+            found = self._find(frame)
+            if found is not None:
+                return self._start_at(found, grey, first)
+        if not self._initialised:
+            self._failures += 1
+        if self._failures > _GIVE_UP_AFTER:
+            self._initialised = False
+        return fitter.state.success
+
+    def _search_now(self) -> bool:
+        every = self.parameters.reinitialise_every
+        if not self._initialised:
+            return (self._failures + 1) % (_FIRST_SEARCH_FACTOR * every) == 0 if every > 0 else True
+        return not self._fitter.state.success and every > 0 and self._failures % every == 0
+
+    def _start_at(self, box: npt.NDArray[np.float64], grey: npt.NDArray[np.uint8], first: bool) -> bool:
+        """(Re)initialise in a box. A first detection counts whatever the validator says; a failed later one is undone."""
+        fitter = self._fitter
+        self._initialised = True
+        before = copy(fitter.state)
+        accepted = fit_in_image(fitter, grey, box, multi_view=True)
+        if not first and not accepted:
+            after = fitter.state
+            # Success, certainty and parts stay those of the failed attempt.
+            before.success, before.certainty = after.success, after.certainty
+            fitter.state = before
+            return False
+        self._failures = -1
+        self._remember(grey)
+        return True
+
+    def _remember(self, grey: npt.NDArray[np.uint8]) -> None:
+        if self.parameters.template_tracking:
+            self._template = FaceTemplate.of(
+                self._fitter.state, self.model.pdm, grey, self.parameters.template_scale
+            )
+
+    def _find(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
+        boxes = [np.asarray(d.box, dtype=np.float64) for d in self.detector.detect(frame)]
+        if not boxes:
+            return None
+        if self._preference is not None:
+            px, py = self._preference
+            self._preference = None
+            return min(boxes, key=lambda b: (b[0] + b[2] / 2 - px) ** 2 + (b[1] + b[3] / 2 - py) ** 2)
+        return max(boxes, key=lambda b: float(b[2]))
+
+
+def _default_detector() -> FaceDetector:
+    try:
+        from pymtcnn import MTCNN
+    except ImportError as error:
+        raise PyCLNFError(
+            "FaceTracker needs a face detector: pip install 'pyclnf[detector]', or pass detector=..."
+        ) from error
+    detector: FaceDetector = MTCNN()
+    return detector
