@@ -418,8 +418,10 @@ py::tuple head_pose(py::array_t<double, py::array::c_style | py::array::forcecas
     for (int i = 0; i < 3; ++i) td[i] = tvec[i];
     const int n = static_cast<int>(points.shape(0));
     const double *X = points.data(), *uv = pixels.data();
-    py::gil_scoped_release release;
-    pyclnf::solve_pnp(n, X, uv, camera.data(), Rd, td);
+    {
+        py::gil_scoped_release release;
+        pyclnf::solve_pnp(n, X, uv, camera.data(), Rd, td);
+    }
     return py::make_tuple(R, t);
 }
 

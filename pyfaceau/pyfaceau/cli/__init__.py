@@ -1,0 +1,33 @@
+"""The command line: `pyfaceau extract` and `pyfaceau models`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["main"]
+
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130  # as shells report SIGINT
+
+
+def main() -> None:
+    """Run the command line; every foreseen error becomes one line on stderr and an exit status.
+
+    0: all went well. 1: some file failed. 2: wrong usage.
+    """
+    # Decoders print their own complaints otherwise; ours name the file. Before OpenCV is imported.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # libav's AV_LOG_QUIET
+    from .app import app
+    from .errors import report_error
+
+    try:
+        app(prog_name="pyfaceau")
+    except KeyboardInterrupt:
+        print("pyfaceau: interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        if not report_error(error):
+            raise
+        sys.exit(EXIT_ERROR)

@@ -1,0 +1,41 @@
+"""The command line's top: options of the whole program and the list of its commands."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+
+import typer
+
+import pyfaceau
+
+from .extract import extract
+from .models import models_app
+
+app = typer.Typer(
+    help="Facial action units, head pose and landmarks of video.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(extract)
+app.add_typer(models_app, name="models")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pyfaceau {pyfaceau.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what is going on.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(name)s: %(message)s")
+    if not verbose:
+        for package in ("pyfaceau", "pyclnf", "pymtcnn"):
+            logging.getLogger(package).setLevel(logging.INFO)

@@ -1,0 +1,194 @@
+"""Reads OpenFace's action-unit model files: main description, list of predictors, one binary file a predictor."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pyclnf.errors import MissingModelError, ModelFileError
+from pyclnf.io import BinaryReader
+
+# OpenFace 2.2: the type number that starts a predictor file -> (is an intensity, is dynamic).
+_KINDS = {0: (True, False), 1: (True, True), 4: (False, False), 5: (False, True)}
+_NAME = re.compile(r"AU\d\d")
+
+
+@dataclass(frozen=True, eq=False)
+class AUModel:
+    """One linear model: support vector regression of an intensity, or classification of a presence.
+
+    The score of a feature vector x is ``(x - means) @ weights + bias``; dynamic models subtract the running median
+    of the sequence from x as well.
+
+    Attributes
+    ----------
+    name : str
+        Action unit, "AU01".
+    intensity : bool
+        True for an intensity, False for a presence.
+    dynamic : bool
+        Whether the running median is subtracted.
+    means, weights : ndarray of shape (d,), float64
+    bias : float
+    cutoff : float or None
+        Dynamic intensities: the quantile of a sequence that counts as rest; None or -1 for no such correction.
+    positive, negative : float
+        Presences: value when the score is above 0, and otherwise. In most of OpenFace's files a positive score means
+        absence.
+    """
+
+    name: str
+    intensity: bool
+    dynamic: bool
+    means: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    bias: float
+    cutoff: float | None = None
+    positive: float = 1.0
+    negative: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class AUModelSet:
+    """What a main description (`main_dynamic_svms.txt`) names.
+
+    Attributes
+    ----------
+    path : Path
+        The description.
+    models : tuple of AUModel
+        In the order of the list.
+    pdm, triangulation : Path
+        Shape model and triangles of the face mask.
+    files : tuple of Path
+        Every file that belongs to the set, for hashes and provenance.
+    """
+
+    path: Path
+    models: tuple[AUModel, ...]
+    pdm: Path
+    triangulation: Path
+    files: tuple[Path, ...]
+
+
+def read_au_models(path: str | os.PathLike[str]) -> AUModelSet:
+    """Read a main description of action-unit models and all predictors that it names.
+
+    Parameters
+    ----------
+    path : path-like
+        `main_dynamic_svms.txt`, `main_static_svms.txt` or a file like them.
+
+    Returns
+    -------
+    AUModelSet
+
+    Raises
+    ------
+    MissingModelError
+        If a file does not exist. (OpenFace leaves out the action units of a missing predictor without a word.)
+    ModelFileError
+        If a file is malformed, an action unit has two models of one kind, or the models expect different features.
+    """
+    main = Path(path)
+    entries = dict(_description_lines(main))
+    missing = [key for key in ("AUPredictor", "PDM", "Triangulation") if not entries.get(key)]
+    if missing:
+        raise ModelFileError(
+            main, None, f"no {missing[0]} line: this is not a description of action-unit models"
+        )
+    au_list, pdm, triangulation = (
+        main.parent / entries[key] for key in ("AUPredictor", "PDM", "Triangulation")
+    )
+
+    predictors = [(au_list.parent / file, names) for file, names in _description_lines(au_list)]
+    absent = [file for file in (pdm, triangulation, *(file for file, _ in predictors)) if not file.is_file()]
+    if absent:
+        raise MissingModelError(absent)
+    models = tuple(
+        model for file, names in predictors for model in _read_predictor(file, _au_names(au_list, names))
+    )
+    _check_set(au_list, models)
+    files = (main, au_list, pdm, triangulation, *dict.fromkeys(file for file, _ in predictors))
+    return AUModelSet(main, models, pdm, triangulation, files)
+
+
+def _description_lines(path: Path) -> list[tuple[str, str]]:
+    """Split each line of a text file into its first word and the rest."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise MissingModelError([path]) from None
+    except UnicodeDecodeError as error:
+        raise ModelFileError(path, error.start, "expected a text file, this is binary") from None
+    except OSError as error:
+        raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
+    if "\0" in text:
+        raise ModelFileError(path, text.index("\0"), "expected a text file, this is binary")
+    words = (line.strip().partition(" ") for line in text.splitlines())
+    return [(first, rest.strip()) for first, _, rest in words if first and not first.startswith("#")]
+
+
+def _au_names(path: Path, names: str) -> list[str]:
+    """Split the comma-separated action units of a predictor."""
+    found = [name.strip() for name in names.split(",")]
+    for name in found:
+        if not _NAME.fullmatch(name):
+            raise ModelFileError(path, None, f"{name!r} is not the name of an action unit (AU01, AU12, ...)")
+    return found
+
+
+def _read_predictor(path: Path, names: list[str]) -> list[AUModel]:
+    """Read one predictor file; it holds one column of weights for each name."""
+    reader = BinaryReader(path)
+    kind = reader.i32("the predictor type")
+    if kind not in _KINDS:
+        raise reader.error(f"predictor type {kind} is not one of {sorted(_KINDS)}", 0)
+    intensity, dynamic = _KINDS[kind]
+    cutoff = reader.f64("the cutoff") if intensity and dynamic else None
+    if cutoff is not None and cutoff != -1 and not 0 <= cutoff < 1:
+        raise reader.error(f"the cutoff {cutoff} is not a quantile")
+    means = reader.vector(np.float64, None, "the means")
+    start = reader.offset
+    weights = reader.matrix(np.float64, rows=means.size, cols=len(names), what="the weights")
+    if not (np.isfinite(means).all() and np.isfinite(weights).all()):
+        raise reader.error("means or weights are not all finite", start)
+    biases = reader.f64s(len(names), "the biases")
+    positive, negative = (1.0, 0.0) if intensity else (reader.f64("a class"), reader.f64("a class"))
+    reader.expect_end()
+    return [
+        AUModel(
+            name,
+            intensity,
+            dynamic,
+            means,
+            np.ascontiguousarray(weights[:, column]),
+            float(biases[column]),
+            cutoff,
+            positive,
+            negative,
+        )
+        for column, name in enumerate(names)
+    ]
+
+
+def _check_set(path: Path, models: tuple[AUModel, ...]) -> None:
+    """Refuse a set that is empty, names something twice or mixes feature vectors."""
+    if not models:
+        raise ModelFileError(path, None, "no predictors are listed")
+    seen = set()
+    for model in models:
+        key = (model.name, model.intensity)
+        if key in seen:
+            kind = "intensity" if model.intensity else "presence"
+            raise ModelFileError(path, None, f"{model.name} has two {kind} predictors")
+        seen.add(key)
+    sizes = {model.weights.size for model in models}
+    if len(sizes) > 1:
+        raise ModelFileError(
+            path, None, f"the predictors expect feature vectors of different sizes {sorted(sizes)}"
+        )

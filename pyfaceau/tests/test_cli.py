@@ -1,0 +1,149 @@
+"""The command line: exit statuses, one-line errors, and what is decided before any work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pyclnf.manifest import openface_manifest
+from pyfaceau.cli.app import app
+from pyfaceau.cli.extract import _targets
+
+
+def run(*arguments: object, **environment: str):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=environment)
+
+
+def place_installation(folder: Path) -> None:
+    for file in openface_manifest().select("clnf"):
+        path = folder / "2.2.0/originals" / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_one_video_may_go_to_a_named_file(tmp_path):
+    assert _targets([Path("a/clip.mp4")], tmp_path / "out.parquet", ".csv") == [tmp_path / "out.parquet"]
+
+
+def test_several_videos_go_to_a_folder_that_is_created(tmp_path):
+    targets = _targets([Path("a/one.mp4"), Path("b/two.avi")], tmp_path / "new", ".csv")
+    assert targets == [tmp_path / "new/one.csv", tmp_path / "new/two.csv"]
+    assert (tmp_path / "new").is_dir()
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("videos", "output", "suffix", "reason"),
+    [
+        (["a/clip.mp4", "b/clip.avi"], "out", ".csv", "would both be written"),
+        (["a.mp4", "b.mp4"], "out.csv", ".csv", "give a folder for 2 videos"),
+        (["a.mp4"], "out", ".xlsx", r"written as \.csv or \.parquet"),
+    ],
+)
+def test_outputs_that_cannot_be_are_refused_before_any_work(tmp_path, videos, output, suffix, reason):
+    with pytest.raises(typer.BadParameter, match=reason):
+        _targets([Path(video) for video in videos], tmp_path / output, suffix)
+
+
+def test_output_below_a_file_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(typer.BadParameter, match="cannot be written"):
+        _targets([Path("a.mp4")], tmp_path / "file" / "deeper", ".csv")
+
+
+def test_wrong_usage_has_status_2():
+    assert run("extract").exit_code == 2
+    assert run("extract", "clip.mp4").exit_code == 2
+    assert run("nonsense").exit_code == 2
+    assert run("models", "install", "--group", "nonsense").exit_code == 2
+    assert run("models", "install", "--from", "no such folder").exit_code == 2
+
+
+def test_version_is_shown():
+    result = run("--version")
+    assert (result.exit_code, result.output) == (0, "pyfaceau 2.0.0\n")
+
+
+def test_install_without_consent_shows_the_licence_and_stops(tmp_path):
+    result = run("models", "install", OPENFACE_MODELS_DIR=str(tmp_path))
+    assert result.exit_code == 1
+    assert "noncommercial" in result.output
+    assert openface_manifest().licence_url in result.output
+    assert "--accept-license" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_install_from_a_folder_without_the_files_is_an_error_of_one_line(tmp_path):
+    (tmp_path / "source").mkdir()
+    arguments = [
+        "models",
+        "install",
+        "--accept-license",
+        "--group",
+        "mtcnn",
+        "--from",
+        str(tmp_path / "source"),
+    ]
+    process = subprocess.run(
+        [sys.executable, "-c", "from pyfaceau.cli import main; main()", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "OPENFACE_MODELS_DIR": str(tmp_path / "target")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    errors = [line for line in process.stderr.splitlines() if "error" in line]
+    assert len(errors) == 1
+    assert "ONet.dat is not in" in errors[0]
+    assert "Traceback" not in process.stderr
+
+
+def test_list_counts_files_by_group(tmp_path):
+    place_installation(tmp_path)
+    result = run("models", "list", OPENFACE_MODELS_DIR=str(tmp_path), COLUMNS="200")
+    assert result.exit_code == 0
+    assert "21 of 21" in result.output
+    assert str(tmp_path) in result.output
+    files = run("models", "list", "--files", OPENFACE_MODELS_DIR=str(tmp_path), COLUMNS="300")
+    assert "main_clnf_general.txt" in files.output
+    assert "missing" in files.output
+
+
+def test_verify_names_wrong_files_and_has_status_1(tmp_path):
+    place_installation(tmp_path)
+    result = run("models", "verify", OPENFACE_MODELS_DIR=str(tmp_path), COLUMNS="200")
+    assert result.exit_code == 1
+    assert "main_clnf_general.txt: not OpenFace 2.2.0's" in result.output
+    assert "`pyfaceau models install`" in result.output
+
+
+def test_verify_accepts_the_reference_files(shared):
+    result = run("models", "verify", OPENFACE_MODELS_DIR=str(shared / "openface"), COLUMNS="200")
+    assert result.exit_code == 0
+
+
+def test_install_from_the_reference_files_copies_and_checks_them(shared, tmp_path):
+    source = shared / "openface/2.2.0/originals"
+    arguments = (
+        "models",
+        "install",
+        "--accept-license",
+        "--group",
+        "mtcnn",
+        "--group",
+        "au",
+        "--from",
+        source,
+    )
+    result = run(*arguments, OPENFACE_MODELS_DIR=str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "66 files installed" in result.output
+    again = run(*arguments, OPENFACE_MODELS_DIR=str(tmp_path))
+    assert "0 files installed" in again.output

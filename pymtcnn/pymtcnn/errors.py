@@ -1,0 +1,39 @@
+"""Exceptions of pymtcnn."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["BackendError", "PyMTCNNError", "WeightsError"]
+
+
+class PyMTCNNError(Exception):
+    """Base of every error about files or installations that pymtcnn raises.
+
+    Wrong arrays and arguments raise :class:`ValueError` or :class:`TypeError` instead.
+    """
+
+
+class WeightsError(PyMTCNNError):
+    """A weights file is missing, damaged, or holds another network.
+
+    Attributes
+    ----------
+    path : str
+        File (or folder) in question.
+    reason : str
+        What is wrong with it and what to do.
+    offset : int or None
+        Byte position at which reading stopped, where that makes sense.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reason: str, offset: int | None = None) -> None:
+        self.path = os.fspath(path)
+        self.reason = reason
+        self.offset = offset
+        where = "" if offset is None else f" at byte {offset}"
+        super().__init__(f"{self.path}{where}: {reason}")
+
+
+class BackendError(PyMTCNNError):
+    """The backend asked for does not exist or cannot run here."""
