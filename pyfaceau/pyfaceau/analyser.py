@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from pyclnf.core.pdm import PDM
 from pyclnf.io import read_triangulation
-
 from pyfaceau.alignment import FaceAligner
 from pyfaceau.alignment.aligner import AU_SIZE, ShapeModel
 from pyfaceau.features import DescriptorMedian, FrameDescriptor
@@ -32,6 +32,25 @@ MAX_REPREDICTED = 3000
 INTENSITY_RANGE = (0.0, 5.0)  # of single images
 
 
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A person at rest, against which dynamic action units are measured.
+
+    Attributes
+    ----------
+    median : ndarray of shape (n_features,), float64
+        Median feature vector.
+    offsets : ndarray of shape (n_intensities,), float64
+        Intensity of each action unit at rest; 0 for those that are not shifted (static models).
+    source : str
+        Where it comes from, for the record.
+    """
+
+    median: Floats
+    offsets: Floats
+    source: str = ""
+
+
 class FittableModel(ShapeModel, DeformableModel, Protocol):
     """What the analyser needs of a point distribution model."""
 
@@ -50,8 +69,8 @@ class FrameAnalysis:
     success : bool
         Whether the frame has a face.
     intensities : ndarray of shape (n_intensities,), float64
-        As predicted when the frame arrived, in the order of `FaceAnalyser.intensity_names`. Not clipped, except from
-        live analysers and single images.
+        As predicted when the frame arrived, in the order of `FaceAnalyser.intensity_names`. Not clipped,
+        except from live analysers and single images.
     presences : ndarray of shape (n_presences,), float64
         0 or 1, in the order of `FaceAnalyser.presence_names`.
     aligned_face : ndarray of shape (112, 112, 3), uint8
@@ -105,6 +124,9 @@ class FaceAnalyser:
         Action-unit models. Dynamic ones compare with the running median of the sequence, static ones do not.
     live : bool, optional
         For cameras: shift and clip intensities as they come, since no final pass will follow.
+    baseline : Baseline or (int, int), optional
+        The person at rest, where it is known: from another recording, or the first and last frame (from 1, both
+        included) of this one that show it. By default it is learnt from all frames, as in OpenFace.
 
     Raises
     ------
@@ -127,6 +149,7 @@ class FaceAnalyser:
         predictor: AUPredictor,
         *,
         live: bool = False,
+        baseline: Baseline | tuple[int, int] | None = None,
     ) -> None:
         self._pdm = pdm
         self._predictor = predictor
@@ -138,7 +161,8 @@ class FaceAnalyser:
                 f"{self._descriptor.size}; their files do not belong together"
             )
         self._median = DescriptorMedian(self._descriptor.geometry_size)
-        self._rest = np.zeros(len(self.intensity_names) + len(self.presence_names))
+        self._baseline = _checked_baseline(baseline, self._descriptor.size, len(self.intensity_names))
+        self._rest = self._first_rest()
         self._live = LiveCorrection(len(self.intensity_names)) if live else None
         self._intensities = History(len(self.intensity_names), np.float64)
         self._presences = History(len(self.presence_names), np.float32)
@@ -220,11 +244,11 @@ class FaceAnalyser:
             projection = self._predictor.project(features)
         else:
             result, features = self._no_face, np.zeros(self._descriptor.size)
-        if self._median.update(features, success):
+        if self._counts(self.n_frames + 1) and self._median.update(features, success):
             self._rest = self._predictor.rest(self._median.median)
         if success:
             intensities, presences = self._predictor.split(projection - self._rest)
-            if len(self._projections) < MAX_REPREDICTED:
+            if len(self._projections) < MAX_REPREDICTED or self._baseline is not None:
                 self._projections.append(projection)
         else:
             intensities, presences = result.intensities, result.presences
@@ -262,7 +286,7 @@ class FaceAnalyser:
         return _with_action_units(result, np.clip(intensities, *INTENSITY_RANGE), presences)
 
     def finish(self) -> SequenceAnalysis:
-        """Final pass over all frames since the last reset; processing may go on afterwards.
+        """Make the final pass over all frames since the last reset; processing may go on afterwards.
 
         Returns
         -------
@@ -278,16 +302,41 @@ class FaceAnalyser:
         intensities[repredicted], presences[repredicted] = self._predictor.split(
             self._projections.array() - self._rest
         )
+        offsets = self._offsets(intensities, success)
         return SequenceAnalysis(
-            postprocess_intensities(intensities, success, self._predictor.cutoffs),
+            postprocess_intensities(intensities, success, self._predictor.cutoffs, offsets),
             postprocess_presences(presences, success),
             success,
         )
 
+    def baseline(self, source: str = "") -> Baseline:
+        """Take the sequence so far for a person at rest.
+
+        Parameters
+        ----------
+        source : str, optional
+            Where it comes from, for the record.
+
+        Returns
+        -------
+        Baseline
+            Its offsets are the median intensities of the frames with a face.
+
+        Raises
+        ------
+        ValueError
+            If no frame has a face.
+        """
+        if len(self._projections) == 0:
+            raise ValueError(f"no face in the neutral frames{f' ({source})' if source else ''}")
+        intensities, _ = self._predictor.split(self._projections.array() - self._rest)
+        shifted = ~np.isnan(self._predictor.cutoffs)
+        return Baseline(self.median.copy(), np.where(shifted, np.median(intensities, axis=0), 0.0), source)
+
     def reset(self) -> None:
         """Forget the sequence."""
         self._median.reset()
-        self._rest = np.zeros_like(self._rest)
+        self._rest = self._first_rest()
         if self._live is not None:
             self._live.reset()
         for history in self._histories().values():
@@ -299,8 +348,8 @@ class FaceAnalyser:
         Returns
         -------
         dict of str to ndarray
-            Copies, as plain arrays; an analyser with the same models that takes them with `restore` goes on with
-            identical results.
+            Copies, as plain arrays; an analyser with the same models that takes them with `restore` goes on
+            with identical results.
         """
         state: State = {f"median.{name}": array for name, array in self._median.state().items()}
         if self._live is not None:
@@ -326,7 +375,33 @@ class FaceAnalyser:
             self._live.restore(_below(state, "live."))
         for name, history in self._histories().items():
             history.restore(state[name])
-        self._rest = self._predictor.rest(self._median.median)
+        if not isinstance(self._baseline, Baseline):
+            self._rest = self._predictor.rest(self._median.median)
+
+    def _first_rest(self) -> Floats:
+        """What the median takes off the scores of the first frame."""
+        if isinstance(self._baseline, Baseline):
+            return self._predictor.rest(self._baseline.median)
+        return np.zeros(len(self.intensity_names) + len(self.presence_names))
+
+    def _counts(self, number: int) -> bool:
+        """Whether a frame takes part in the running median."""
+        if isinstance(self._baseline, Baseline):
+            return False
+        return self._baseline is None or self._baseline[0] <= number <= self._baseline[1]
+
+    def _offsets(self, intensities: Floats, success: NDArray[np.bool_]) -> Floats | None:
+        """Intensity of each action unit at rest, if there is a baseline."""
+        cutoffs = self._predictor.cutoffs
+        if self._baseline is None:
+            return None
+        if isinstance(self._baseline, Baseline):
+            return self._baseline.offsets
+        first, last = self._baseline
+        neutral = intensities[first - 1 : last][success[first - 1 : last]]
+        if len(neutral) == 0:
+            raise ValueError(f"no face in the neutral frames {first} to {last}")
+        return np.where(np.isnan(cutoffs), 0.0, np.median(neutral, axis=0))
 
     def _histories(self) -> dict[str, History]:
         return {
@@ -364,6 +439,17 @@ class FaceAnalyser:
         for array in arrays:
             array.flags.writeable = False
         return FrameAnalysis(False, *arrays)
+
+
+def _checked_baseline(
+    baseline: Baseline | tuple[int, int] | None, n_features: int, n_intensities: int
+) -> Baseline | tuple[int, int] | None:
+    if isinstance(baseline, Baseline):
+        if baseline.median.shape != (n_features,) or baseline.offsets.shape != (n_intensities,):
+            raise ValueError("the baseline was made with other action-unit models")
+    elif baseline is not None and not 1 <= baseline[0] <= baseline[1]:
+        raise ValueError(f"neutral frames are counted from 1, first to last; got {baseline}")
+    return baseline
 
 
 def _with_action_units(result: FrameAnalysis, intensities: Floats, presences: Floats) -> FrameAnalysis:

@@ -20,6 +20,10 @@ class OutputError(PyFaceAUError):
     """A result cannot be written; the message names the file and says why."""
 
 
+class ResultFileError(PyFaceAUError):
+    """A result file cannot be read; the message names it, the place and the reason."""
+
+
 class ProcessingError(PyFaceAUError):
     """Work on a sequence stopped half-way; what was computed until then is kept.
 

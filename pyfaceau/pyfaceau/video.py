@@ -6,11 +6,12 @@ import math
 import os
 import queue
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -22,7 +23,8 @@ DEFAULT_FPS = 30.0  # OpenFace 2.2: SequenceCapture, where the container names n
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # OpenFace 2.2: SequenceCapture
 READ_AHEAD = 8  # frames; enough to hide decoding, at most 50 MB of full-HD frames
 
-BGRImage = npt.NDArray[np.uint8]
+BGRImage: TypeAlias = npt.NDArray[np.uint8]
+_Frames: TypeAlias = "queue.Queue[VideoFrame | BaseException | None]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +92,11 @@ class FrameSource(Protocol):
         Frames per second.
     n_frames : int or None
         How many frames to expect, where the container says so; an estimate.
-    size : tuple of int
-        Width and height of the first frame in px.
     """
 
     name: str
     fps: float
     n_frames: int | None
-    size: tuple[int, int]
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order."""
@@ -135,7 +134,6 @@ class VideoFile:
             self._capture.release()
             raise VideoError(f"{self.path}: the video holds no frames (is it damaged or cut short?)")
         self._first: BGRImage | None = as_bgr(first)
-        self.size = (first.shape[1], first.shape[0])
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -184,7 +182,6 @@ class ImageFolder:
         if not self._files:
             raise VideoError(f"{self.path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
         first = read_image(self._files[0])
-        self.size = (first.shape[1], first.shape[0])
         self.fps = DEFAULT_FPS
         self.n_frames: int | None = len(self._files)
 
@@ -250,30 +247,13 @@ class ReadAhead:
         self.name = source.name
         self.fps = source.fps
         self.n_frames = source.n_frames
-        self.size = source.size
-        self._frames: queue.Queue[VideoFrame | BaseException | None] = queue.Queue(depth)
+        self._frames: _Frames = queue.Queue(depth)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._decode, name="pyfaceau-decode", daemon=True)
-
-    def _decode(self) -> None:
-        end: BaseException | None = None
-        try:
-            for frame in self._source:
-                if not self._put(frame):
-                    return
-        except BaseException as error:  # handed over to the consumer's thread, whatever it is
-            end = error
-        self._put(end)
-
-    def _put(self, item: VideoFrame | BaseException | None) -> bool:
-        """Hand over one item; False once the consumer has closed."""
-        while not self._stop.is_set():
-            try:
-                self._frames.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
+        # Not a daemon: one that is killed inside a decoder's C++ takes the whole process down with it.
+        self._thread = threading.Thread(
+            target=_decode, args=(source, self._frames, self._stop), name="pyfaceau-decode"
+        )
+        weakref.finalize(self, self._stop.set)  # for those who forget to close
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order; an error of the source is raised where it would have been."""
@@ -306,6 +286,29 @@ class ReadAhead:
         self.close()
 
 
+def _decode(source: FrameSource, frames: _Frames, stop: threading.Event) -> None:
+    """Body of the thread; knows nothing of the `ReadAhead`, which may be forgotten meanwhile."""
+    end: BaseException | None = None
+    try:
+        for frame in source:
+            if not _put(frames, frame, stop):
+                return
+    except BaseException as error:  # handed over to the consumer's thread, whatever it is
+        end = error
+    _put(frames, end, stop)
+
+
+def _put(frames: _Frames, item: VideoFrame | BaseException | None, stop: threading.Event) -> bool:
+    """Hand over one item; False once the consumer has closed or the program ends."""
+    while not stop.is_set() and threading.main_thread().is_alive():
+        try:
+            frames.put(item, timeout=0.1)
+        except queue.Full:
+            continue
+        return True
+    return False
+
+
 def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD) -> ReadAhead:
     """Open a video file or a folder of images for reading ahead.
 
@@ -328,3 +331,44 @@ def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD) -> ReadAhe
     """
     source: FrameSource = ImageFolder(path) if Path(path).is_dir() else VideoFile(path)
     return ReadAhead(source, depth)
+
+
+class FrameIterator:
+    """Any iterable of images as a sequence.
+
+    Parameters
+    ----------
+    frames : iterable of ndarray
+        Images as :func:`as_bgr` takes them.
+    fps : float
+        Frames per second, for the time stamps.
+    name : str
+        For messages and results.
+
+    Raises
+    ------
+    ValueError
+        `fps` is not positive.
+    """
+
+    def __init__(self, frames: Iterable[npt.NDArray[np.generic]], fps: float, name: str = "frames") -> None:
+        if not (math.isfinite(fps) and fps > 0):
+            raise ValueError(f"fps must be positive, got {fps}")
+        self._frames = frames
+        self.fps = fps
+        self.name = name
+        self.n_frames: int | None = len(frames) if isinstance(frames, Sized) else None
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Yield the frames in order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            One of them is not an image.
+        """
+        for number, image in enumerate(self._frames, start=1):
+            yield VideoFrame(number, (number - 1) / self.fps, as_bgr(image))
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -28,7 +28,7 @@ def place_installation(folder: Path) -> None:
 
 
 def test_one_video_may_go_to_a_named_file(tmp_path):
-    assert _targets([Path("a/clip.mp4")], tmp_path / "out.parquet", ".csv") == [tmp_path / "out.parquet"]
+    assert _targets([Path("a/clip.mp4")], tmp_path / "out.CSV", ".csv") == [tmp_path / "out.CSV"]
 
 
 def test_several_videos_go_to_a_folder_that_is_created(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -66,17 +68,33 @@ def test_error_in_the_decoding_thread_reaches_the_consumer(tmp_path):
 
 
 def test_frames_without_a_rate_are_taken_at_30_per_second(clip, monkeypatch):
+    class NoRate:
+        """A container that names neither rate nor length (not a subclass: OpenCV's types crash as bases)."""
+
+        def __init__(self, *arguments):
+            self.capture = real(*arguments)
+
+        def get(self, _):
+            return float("nan")
+
+        def __getattr__(self, name):
+            return getattr(self.capture, name)
+
     real = cv2.VideoCapture
-
-    class NoRate(real):
-        def get(self, prop):
-            return float("nan") if prop in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT) else super().get(prop)
-
     monkeypatch.setattr(cv2, "VideoCapture", NoRate)
     video = VideoFile(clip)
     assert video.fps == 30.0
     assert video.n_frames is None
     assert [each.timestamp for each in video][1] == 1 / 30
+
+
+@pytest.mark.parametrize("forgotten", ["", "; del frames, video"])
+def test_video_that_is_never_closed_does_not_keep_the_program_alive(clip, tmp_path, forgotten):
+    program = (
+        "import sys; from pyfaceau.video import open_video; video = open_video(sys.argv[1], 1); "
+        f"frames = iter(video); next(frames){forgotten}"
+    )
+    subprocess.run([sys.executable, "-c", program, str(clip)], check=True, cwd=tmp_path, timeout=60)
 
 
 def test_missing_file_is_named(tmp_path):

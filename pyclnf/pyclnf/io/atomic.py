@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,19 +30,12 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", **options: Any)
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    # Not tempfile.mkstemp, whose files only their owner may read: models and results are shared in a lab.
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
-        with os.fdopen(handle, mode, **options) as stream:
+        with part.open(mode.replace("w", "x"), **options) as stream:
             yield stream
-        _give_usual_permissions(name)
-        os.replace(name, target)
+        os.replace(part, target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
-
-
-def _give_usual_permissions(name: str) -> None:
-    """Undo mkstemp's owner-only mode, as models and results are often shared in a lab."""
-    umask = os.umask(0)
-    os.umask(umask)
-    os.chmod(name, 0o666 & ~umask)

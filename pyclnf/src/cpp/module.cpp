@@ -16,6 +16,7 @@
 #include "pool.hpp"
 
 namespace py = pybind11;
+using namespace py::literals;
 using namespace pyclnf;
 
 extern "C" {
@@ -150,10 +151,15 @@ class CcnfBank {
         : landmarks_(landmarks), weights_(weights), bias_(bias), sums_(sums), alpha2_(alpha2), points_(points) {
         expect(weights.ndim() == 3 && weights.shape(2) == 121, "weights must be (experts, neurons, 121)");
         experts_ = static_cast<int>(weights.shape(0)), neurons_ = static_cast<int>(weights.shape(1));
-        expect(landmarks.size() == experts_ && bias.size() == experts_ * neurons_ && sums.size() == bias.size() &&
+        expect(landmarks.size() == experts_ && bias.size() == weights.shape(0) * weights.shape(1) && sums.size() == bias.size() &&
                    alpha2.size() == bias.size(),
                "one bias, sum and alpha per neuron");
-        for (int i = 0; i < experts_; ++i) expect(landmarks.data()[i] >= 0 && landmarks.data()[i] < points, "landmark out of range");
+        std::vector<bool> claimed(points);
+        for (int i = 0; i < experts_; ++i) {
+            const int l = landmarks.data()[i];
+            expect(l >= 0 && l < points && !claimed[l], "landmark out of range, or twice");
+            claimed[l] = true;
+        }
     }
     void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, F sigma, F out, int threads) const {
         const Grey g = grey_view(grey);
@@ -182,7 +188,7 @@ class CcnfBank {
 // One task: an expert's layers and the one or two (landmark, flip) areas it serves.
 class CenBank {
   public:
-    explicit CenBank(int points) : points_(points) {}
+    explicit CenBank(int points) : points_(points), claimed_(points) {}
 
     void add(const std::vector<std::tuple<F, F, int>>& layers, const std::vector<std::pair<int, bool>>& targets) {
         expect(!layers.empty() && layers.size() <= 16 && !targets.empty() && targets.size() <= 2, "1 to 16 layers, 1 or 2 targets");
@@ -201,7 +207,7 @@ class CenBank {
         }
         expect(inputs == 1, "the last layer must have one output");
         for (const auto& [landmark, flip] : targets) {
-            expect(landmark >= 0 && landmark < points_, "landmark out of range");
+            claim(landmark);
             t.targets.push_back({landmark, flip});
         }
         tasks_.push_back(std::move(t));
@@ -229,17 +235,26 @@ class CenBank {
         std::vector<Dense> layers;
         std::vector<std::pair<int, bool>> targets;
     };
+    // Tasks run in parallel: two of them must not write the same map.
+    void claim(int landmark) {
+        expect(landmark >= 0 && landmark < points_, "landmark out of range");
+        expect(!claimed_[landmark], "landmark already has an expert");
+        claimed_[landmark] = true;
+    }
     int points_;
+    std::vector<bool> claimed_;
     std::vector<Task> tasks_;
     std::vector<F> keep_;
 };
 
 class SvrBank {
   public:
-    explicit SvrBank(int points) : points_(points) {}
+    explicit SvrBank(int points) : points_(points), claimed_(points) {}
 
     void add(int landmark, const std::vector<std::tuple<F, float, float, int>>& modalities) {
         expect(landmark >= 0 && landmark < points_ && modalities.size() <= 8, "landmark out of range or too many modalities");
+        expect(!claimed_[landmark], "landmark already has an expert");
+        claimed_[landmark] = true;
         Task t{landmark, {}};
         for (const auto& [weights, scaling, bias, kind] : modalities) {
             expect(weights.size() == 121, "templates must be 11 x 11");
@@ -268,6 +283,7 @@ class SvrBank {
         std::vector<Svr> modalities;
     };
     int points_;
+    std::vector<bool> claimed_;
     std::vector<Task> tasks_;
     std::vector<F> keep_;
 };
@@ -278,6 +294,7 @@ class ValidatorView {
                   Array<int32_t> pixel_triangle, F alpha, F beta, F mean, F deviation, int points)
         : vertices_(vertices), pixel_index_(pixel_index), pixel_triangle_(pixel_triangle), alpha_(alpha), beta_(beta), mean_(mean),
           deviation_(deviation) {
+        expect(rows > 0 && cols > 0 && rows <= 4096 && cols <= 4096, "crop must be 1 to 4096 px wide and high");
         const auto t = vertices.size() / 3, p = pixel_index.size();
         expect(vertices.size() == 3 * t && alpha.size() == 3 * t && beta.size() == 3 * t, "triangles, alpha, beta must be (t, 3)");
         expect(pixel_triangle.size() == p && mean.size() == p && deviation.size() == p && p > 0, "per-pixel arrays must match the mask");
@@ -289,20 +306,21 @@ class ValidatorView {
                    "pixel index out of range");
         warp_ = {rows, cols, static_cast<int>(p), static_cast<int>(t), points, min_x, min_y, vertices_.data(), pixel_index_.data(),
                  pixel_triangle_.data(), alpha_.data(), beta_.data(), mean_.data(), deviation_.data()};
-        rows_ = rows, cols_ = cols, maps_ = 1, largest_ = rows * cols;
+        rows_ = rows, cols_ = pitch_ = cols, maps_ = 1;
+        reserve(py::ssize_t(rows) * cols);
     }
     void add_convolution(F kernels, F bias, bool relu) {
         expect(kernels.ndim() == 4 && kernels.shape(1) == maps_ && bias.size() == kernels.shape(0), "kernels must be (out, in, h, w)");
         const int kh = static_cast<int>(kernels.shape(2)), kw = static_cast<int>(kernels.shape(3));
         expect(kh <= rows_ && kw <= cols_ && kh > 0 && kw > 0, "kernel larger than its input");
         push({0, maps_, static_cast<int>(kernels.shape(0)), kh, kw, relu, kernels.data(), bias.data()}, kernels, bias);
-        const int input_cols = cols_;
+        // The maps keep the row pitch of their input, however many convolutions follow each other.
         rows_ -= kh - 1, cols_ -= kw - 1, maps_ = static_cast<int>(kernels.shape(0));
-        largest_ = std::max(largest_, maps_ * (rows_ * input_cols + 64));
+        reserve(py::ssize_t(maps_) * (py::ssize_t(rows_) * pitch_ + 64));
     }
     void add_max_pool() {
         push({1, maps_, maps_, 2, 2, false, nullptr, nullptr}, F(0), F(0));
-        rows_ = (rows_ + 1) / 2, cols_ = (cols_ + 1) / 2;
+        rows_ = (rows_ + 1) / 2, cols_ = pitch_ = (cols_ + 1) / 2;
     }
     // Weights (out, in), inputs map by map, each map by rows.
     void add_fully_connected(F weights, F bias, bool relu) {
@@ -310,8 +328,8 @@ class ValidatorView {
         expect(bias.size() == weights.shape(0), "one bias per unit");
         push({2, static_cast<int>(weights.shape(1)), static_cast<int>(weights.shape(0)), 1, 1, relu, weights.data(), bias.data()},
              weights, bias);
-        maps_ = static_cast<int>(weights.shape(0)), rows_ = cols_ = 1;
-        largest_ = std::max(largest_, maps_);
+        maps_ = static_cast<int>(weights.shape(0)), rows_ = cols_ = pitch_ = 1;
+        reserve(maps_);
     }
     F crop(const py::array_t<uint8_t>& grey, F landmarks) const {
         const Grey g = grey_view(grey);
@@ -334,6 +352,10 @@ class ValidatorView {
     }
 
   private:
+    void reserve(py::ssize_t floats) {
+        expect(floats <= py::ssize_t(1) << 26, "network too large");
+        largest_ = std::max(largest_, static_cast<int>(floats));
+    }
     void push(Layer layer, F a, F b) {
         expect(layers_.size() < 32, "too many layers");
         layers_.push_back(layer), keep_.push_back(a), keep_.push_back(b);
@@ -343,7 +365,7 @@ class ValidatorView {
     Warp warp_;
     std::vector<Layer> layers_;
     std::vector<F> keep_;
-    int rows_, cols_, maps_, largest_;
+    int rows_, cols_, pitch_, maps_, largest_ = 0;
 };
 
 Array<uint8_t> to_grey(const py::array_t<uint8_t>& bgr) {
@@ -374,7 +396,8 @@ F sample_area(const py::array_t<uint8_t>& grey, float x, float y, float a, float
 
 // Fixed-point bilinear warp of 8-bit images under an inverse (output -> input) map, zero border: OpenCV's warpAffine.
 Array<uint8_t> warp_inverse_u8(const py::array_t<uint8_t>& image, py::array_t<double> matrix, int width, int height) {
-    expect(image.ndim() == 3 && image.shape(2) >= 1 && image.shape(2) <= 4 && image.strides(2) == 1, "image must be (rows, cols, channels) uint8");
+    expect(image.ndim() == 3 && image.shape(2) >= 1 && image.shape(2) <= 4 && (image.shape(2) == 1 || image.strides(2) == 1),
+           "image must be (rows, cols, channels) uint8");
     expect(matrix.size() == 6 && width > 0 && height > 0 && width <= 16384 && height <= 16384, "matrix (2, 3); size at most 16384");
     auto M = matrix.cast<py::array_t<double, py::array::c_style | py::array::forcecast>>();
     const double* m = M.data();
@@ -385,17 +408,21 @@ Array<uint8_t> warp_inverse_u8(const py::array_t<uint8_t>& image, py::array_t<do
     uint8_t* o = out.mutable_data();
     py::gil_scoped_release release;
     std::vector<int64_t> ad(width), bd(width);
-    for (int u = 0; u < width; ++u) ad[u] = llrint(m[0] * u * 1024.0), bd[u] = llrint(m[3] * u * 1024.0);
     const int64_t limit = int64_t(1) << 28;
+    // What is not finite or too large to round lies outside the image.
+    auto fixed = [](double x) { return x > -1e15 && x < 1e15 ? static_cast<int64_t>(std::llrint(x)) : -(int64_t(1) << 50); };
+    for (int u = 0; u < width; ++u) ad[u] = fixed(m[0] * u * 1024.0), bd[u] = fixed(m[3] * u * 1024.0);
     auto clamp = [&](int64_t v) { return static_cast<int>(v < -limit ? -limit : v > limit ? limit : v); };
     for (int v = 0; v < height; ++v) {
-        const int64_t X0 = llrint((m[1] * v + m[2]) * 1024.0) + 16, Y0 = llrint((m[4] * v + m[5]) * 1024.0) + 16;
+        const int64_t X0 = fixed((m[1] * v + m[2]) * 1024.0) + 16, Y0 = fixed((m[4] * v + m[5]) * 1024.0) + 16;
         for (int u = 0; u < width; ++u) {
             const int X = clamp((X0 + ad[u]) >> 5), Y = clamp((Y0 + bd[u]) >> 5);
             const int x = X >> 5, y = Y >> 5, fx = X & 31, fy = Y & 31;
             uint8_t* q = o + (static_cast<size_t>(v) * width + u) * ch;
             const bool x0 = x >= 0 && x < cols, x1 = x + 1 >= 0 && x + 1 < cols, y0 = y >= 0 && y < rows, y1 = y + 1 >= 0 && y + 1 < rows;
-            const uint8_t* p = in + y * stride + x * step;
+            const uint8_t* p = in;
+            if (y0 || y1) p += y * stride;
+            if (x0 || x1) p += x * step;
             for (int c = 0; c < ch; ++c) {
                 const int a = x0 && y0 ? p[c] : 0, b = x1 && y0 ? p[step + c] : 0;
                 const int d = x0 && y1 ? p[stride + c] : 0, e = x1 && y1 ? p[stride + step + c] : 0;
@@ -462,12 +489,18 @@ PYBIND11_MODULE(_core, m) {
         .def("jacobian", &ShapeModel::jacobian)
         .def("update", &ShapeModel::update)
         .def("fit_landmarks", &ShapeModel::fit_landmarks)
-        .def("rlms", &ShapeModel::rlms);
+        // What is written in place must not be converted: the result would go to a copy.
+        .def("rlms", &ShapeModel::rlms, "responses"_a, "visible"_a, "weights"_a, "base"_a, "kernel"_a, "to_reference"_a, "to_image"_a,
+             "params_global"_a.noconvert(), "params_local"_a.noconvert(), "rigid"_a, "iterations"_a, "regularisation"_a, "sigma"_a,
+             "likelihoods"_a.noconvert());
     py::class_<CcnfBank>(m, "CcnfBank")
         .def(py::init<Array<int32_t>, F, F, F, F, int>())
-        .def("responses", &CcnfBank::responses);
-    py::class_<CenBank>(m, "CenBank").def(py::init<int>()).def("add", &CenBank::add).def("responses", &CenBank::responses);
-    py::class_<SvrBank>(m, "SvrBank").def(py::init<int>()).def("add", &SvrBank::add).def("responses", &SvrBank::responses);
+        .def("responses", &CcnfBank::responses, "grey"_a, "shape"_a, "a"_a, "b"_a, "window"_a, "sigma"_a, "out"_a.noconvert(),
+             "threads"_a);
+    py::class_<CenBank>(m, "CenBank").def(py::init<int>()).def("add", &CenBank::add)
+        .def("responses", &CenBank::responses, "grey"_a, "shape"_a, "a"_a, "b"_a, "window"_a, "out"_a.noconvert(), "threads"_a);
+    py::class_<SvrBank>(m, "SvrBank").def(py::init<int>()).def("add", &SvrBank::add)
+        .def("responses", &SvrBank::responses, "grey"_a, "shape"_a, "a"_a, "b"_a, "window"_a, "out"_a.noconvert(), "threads"_a);
     py::class_<ValidatorView>(m, "ValidatorView")
         .def(py::init<int, int, float, float, Array<int32_t>, Array<int32_t>, Array<int32_t>, F, F, F, F, int>())
         .def("add_convolution", &ValidatorView::add_convolution)

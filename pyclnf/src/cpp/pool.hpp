@@ -1,5 +1,8 @@
-// A small persistent thread pool. The caller always works too, so a loop finishes even where no worker ever wakes (after a fork).
+// A small persistent thread pool. The caller always works too, so a loop finishes even where no worker ever wakes.
 #pragma once
+#include <pthread.h>
+
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -13,13 +16,24 @@ namespace pyclnf {
 class Pool {
   public:
     static Pool& instance() {
-        static Pool* pool = new Pool;  // leaked on purpose: workers may outlive static destruction
-        return *pool;
+        // Leaked on purpose: workers may outlive static destruction. A forked child has no workers, and perhaps a mutex locked by one
+        // that is gone, so it starts a pool of its own.
+        static std::atomic<Pool*> pool{nullptr};
+        static const int registered = pthread_atfork(nullptr, nullptr, [] { pool = nullptr; });
+        static_cast<void>(registered);
+        Pool* found = pool.load();
+        if (!found) {
+            Pool* fresh = new Pool;
+            if (pool.compare_exchange_strong(found, fresh)) found = fresh;
+            else delete fresh;
+        }
+        return *found;
     }
 
     // Runs body(i) for i in [0, count) on up to `threads` threads. Which thread runs an item never changes its result.
     void run(int count, int threads, const std::function<void(int)>& body) {
-        if (threads <= 1 || count <= 1 || !busy_.try_lock()) {
+        threads = std::min(threads, count);  // no more workers than there can be work for
+        if (threads <= 1 || !busy_.try_lock()) {
             for (int i = 0; i < count; ++i) body(i);
             return;
         }

@@ -23,8 +23,9 @@ struct RlmsTask {
 // Mean shift of one landmark in its map; the kernel sits on the nearest 0.1 px node, the shift is from the exact point.
 inline void mean_shift(const float* map, const float* kernel, int w, float dx, float dy, float* sx, float* sy) {
     const float top = w - 0.1f;
-    dx = dx < 0.f ? 0.f : dx > top ? top : dx;
-    dy = dy < 0.f ? 0.f : dy > top ? top : dy;
+    // Written so that NaN becomes 0: the result indexes a table.
+    dx = dx > 0.f ? (dx > top ? top : dx) : 0.f;
+    dy = dy > 0.f ? (dy > top ? top : dy) : 0.f;
     const int ix = static_cast<int>(dx / 0.1f + 0.5f), iy = static_cast<int>(dy / 0.1f + 0.5f);
     const float* kx = kernel + (ix < 10 * w ? ix : 10 * w - 1) * kMapPitch;
     const float* ky = kernel + (iy < 10 * w ? iy : 10 * w - 1) * kMapPitch;
@@ -81,6 +82,7 @@ inline float nu_rlms(const RlmsTask& t, float* g, float* p) {
     const float half = static_cast<float>((w - 1) / 2);
     float limit[kMaxModes];
     for (int k = 0; k < t.pdm.m; ++k) limit[k] = 3.f * std::sqrt(t.pdm.eigenvalues[k]);
+    for (int i = 0; i < n; ++i) dx[i] = dy[i] = half;
 
     for (int it = 0; it < t.iterations; ++it) {
         shape_3d(t.pdm, p, s3);

@@ -13,13 +13,16 @@ struct GreyImage {
     int rows, cols, stride;  // stride in bytes
 };
 
-// std::lrint without a library call: round half to even, |x| < 2^51.
+// std::lrint without a library call: round half to even. What is not finite or too large for it lies outside every image.
 inline int64_t rint_i64(double x) {
-    const double magic = 6755399441055744.0;
-    double t = x + magic;
-    int64_t bits;
+    constexpr double limit = 1e15;
+    if (!(x > -limit && x < limit)) return x > 0 ? int64_t(1) << 50 : -(int64_t(1) << 50);
+    const double magic = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to the nearest integer
+    const double t = x + magic;
+    int64_t bits, zero;
     std::memcpy(&bits, &t, 8);
-    return (bits << 13) >> 13;
+    std::memcpy(&zero, &magic, 8);
+    return bits - zero;
 }
 
 // A coordinate far outside any image stays outside, and safe to add to.

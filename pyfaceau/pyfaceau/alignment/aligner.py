@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from pyclnf.core.geometry import align_similarity
 from pyclnf.core.image import to_grey, warp_affine_u8
-
 from pyfaceau.alignment.face_mask import black_out, rasterise
 
-# OpenFace 2.2: Face_utils.cpp. Points that move little with expression; 30 (tip of the nose bridge) is not among them.
+# OpenFace 2.2: Face_utils.cpp. Points that move little with expression; 30 (tip of the nose bridge) is not
+# among them.
 RIGID_POINTS = np.array(
     [1, 2, 3, 4, 12, 13, 14, 15, 27, 28, 29, 31, 32, 33, 34, 35, 36, 39, 40, 41, 42, 45, 46, 47]
 )
@@ -125,8 +126,8 @@ class FaceAligner:
         landmarks : ndarray of shape (68, 2), float32
             Detected landmarks, x and y in pixels.
         params_global : ndarray of shape (6,), float32
-            Parameters of the model fitted to these landmarks (`PDM.fit_landmarks`); the translation goes to the
-            middle of the aligned face.
+            Parameters of the model fitted to these landmarks (`PDM.fit_landmarks`); the translation goes to
+            the middle of the aligned face.
 
         Returns
         -------
@@ -170,9 +171,9 @@ class FaceAligner:
         """
         matrix = np.empty((2, 3), np.float32)
         matrix[:, :2] = align_similarity(landmarks[RIGID_POINTS], self._reference)
-        # The origin of the model, not the mean of the landmarks, comes to lie in the middle. The second product is
-        # exact before it is added: the reference is compiled with fused multiply-add, and one rounding more moves
-        # the 1/32 px grid of the warp, hence single pixels.
+        # The origin of the model, not the mean of the landmarks, comes to lie in the middle. The second
+        # product is exact before it is added: the reference is compiled with fused multiply-add, and one
+        # rounding more moves the 1/32 px grid of the warp, hence single pixels.
         tx, ty = np.asarray(params_global[4:6], np.float32)
         origin = matrix[:, 0] * tx + matrix[:, 1].astype(np.float64) * float(ty)
         matrix[:, 2] = np.float32(self.size // 2) - origin.astype(np.float32)
@@ -208,8 +209,8 @@ def transform(points: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArr
     Returns
     -------
     ndarray of shape (n, 2), float32
-        The products are summed in double, as OpenCV does; in single precision the outline of the mask moves now and
-        then by a pixel.
+        The products are summed in double, as OpenCV does; in single precision the outline of the mask moves
+        now and then by a pixel.
     """
     linear = points.astype(np.float64) @ matrix[:, :2].astype(np.float64).T
     moved: NDArray[np.float32] = linear.astype(np.float32) + matrix[:, 2]

@@ -27,9 +27,8 @@ def rasterise(points: Floats, triangles: NDArray[np.int32], mask: NDArray[np.uin
         left, top = corners.min(0)
         right, bottom = corners.max(0)
         inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
-        inside &= _side(x, y, a, b) * _side(*c, a, b) >= 0
-        inside &= _side(x, y, b, c) * _side(*a, b, c) >= 0
-        inside &= _side(x, y, a, c) * _side(*b, a, c) >= 0
+        for start, end, opposite in ((a, b, c), (b, c, a), (a, c, b)):
+            inside &= _side(x, y, start, end) * _side(opposite[0], opposite[1], start, end) >= 0
         mask[inside] = 1
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from pyfhog import extract_fhog
 
 # OpenFace 2.2: cells of 8 px on a 112 px face, outer ring dropped, 31 values a cell.
@@ -25,8 +26,8 @@ class DeformableModel(Protocol):
 class FrameDescriptor:
     """Computes the feature vector of the action-unit models.
 
-    The vector is ``[HOG (4464), deformation (3n), shape parameters (m)]``, float64; the deformation is ``basis @
-    params_local`` without mean shape, rotation or scale.
+    The vector is ``[HOG (4464), deformation (3n), shape parameters (m)]``, float64; the deformation is
+    ``basis @ params_local`` without mean shape, rotation or scale.
 
     Parameters
     ----------

@@ -17,8 +17,8 @@ UPDATE_EVERY = 2  # frames; the first, third, fifth, ... frame counts
 class DescriptorMedian:
     """Running median of HOG and geometry over the frames of a sequence.
 
-    Only every other frame counts, and only frames with a face enter the histograms; OpenFace's behaviour before the
-    second such frame is kept (see Notes).
+    Only every other frame counts, and only frames with a face enter the histograms; OpenFace's behaviour
+    before the second such frame is kept (see Notes).
 
     Parameters
     ----------
@@ -32,8 +32,9 @@ class DescriptorMedian:
 
     Notes
     -----
-    While no face has been counted, the geometry median is the centre of the lowest bin (-59.994) and the HOG median
-    0. While one face has been counted, each counted frame without a face replaces the median by zeros.
+    While no face has been counted, the geometry median is the centre of the lowest bin (-59.994) and the
+    HOG median 0. While one face has been counted, each counted frame without a face replaces the median by
+    zeros.
     """
 
     def __init__(self, geometry_size: int) -> None:
@@ -73,7 +74,7 @@ class DescriptorMedian:
         self.median = np.zeros_like(self.median)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """Copies of all that is needed to go on later, as plain arrays."""
+        """Copy all that is needed to go on later, as plain arrays."""
         state: dict[str, NDArray[np.generic]] = {"frames": np.array(self._frames, np.int64)}
         state |= {f"hog.{name}": array for name, array in self._hog.state().items()}
         state |= {f"geometry.{name}": array for name, array in self._geometry.state().items()}

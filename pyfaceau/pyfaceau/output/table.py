@@ -1,4 +1,4 @@
-"""The result of a sequence as a table, one row a frame, with OpenFace's column names."""
+"""The result of a sequence as a table, one row a face and frame, with OpenFace's column names."""
 
 from __future__ import annotations
 
@@ -9,67 +9,45 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-N_LANDMARKS = 68
-# Groups of columns that can be chosen, in the order of OpenFace 2.2's CSV.
-GROUPS = ("pose", "landmarks", "aus")
-DEFAULT_GROUPS = ("pose", "aus")
+from ..prediction.history import History
+from ..result import FrameResult
+from .columns import (
+    DEFAULT_GROUPS,
+    HEAD,
+    N_EYE_LANDMARKS,
+    N_LANDMARKS,
+    N_MODES,
+    check_groups,
+    column_names,
+    group_columns,
+)
 
-_HEAD = ("frame", "face_id", "timestamp", "confidence", "success")
-_POSE = tuple(f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz")
-_LANDMARKS = tuple(f"{axis}_{index}" for axis in "xy" for index in range(N_LANDMARKS))
-
-
-def check_groups(include: Iterable[str]) -> tuple[str, ...]:
-    """Return the chosen groups in the order of the columns.
-
-    Raises
-    ------
-    ValueError
-        Unknown group, or a bare string instead of a collection of groups.
-    """
-    if isinstance(include, str):
-        raise ValueError(f"include must be a collection such as ({include!r},), not a string")
-    chosen = set(include)
-    unknown = chosen - set(GROUPS)
-    if unknown:
-        raise ValueError(f"include may hold {', '.join(GROUPS)}; got {', '.join(sorted(map(str, unknown)))}")
-    return tuple(group for group in GROUPS if group in chosen)
-
-
-def column_names(
-    include: Iterable[str], intensity_names: Sequence[str], presence_names: Sequence[str]
-) -> list[str]:
-    """Name the columns of a result.
-
-    Parameters
-    ----------
-    include : iterable of str
-        Some of `GROUPS`.
-    intensity_names, presence_names : sequence of str
-        "AU01" and so on, sorted.
-
-    Returns
-    -------
-    list of str
-    """
-    groups = check_groups(include)
-    names = list(_HEAD)
-    names += _POSE if "pose" in groups else ()
-    names += _LANDMARKS if "landmarks" in groups else ()
-    if "aus" in groups:
-        names += [f"{name}_r" for name in intensity_names] + [f"{name}_c" for name in presence_names]
-    return names
+_EXACT_GROUPS = ("gaze", "pose")  # kept in double precision; the rest comes in single precision
+_INTEGERS = ("frame", "face_id", "success")
 
 
 class ResultTable:
     """Collects what is known when a frame has been processed; AUs come at the end of the sequence.
 
+    Values wait in two growing arrays, 8 bytes a number for the few exact columns and 4 bytes for landmarks
+    and shape parameters: all of OpenFace's columns take 2.8 kB a row.
+
     Parameters
     ----------
-    include : iterable of str
+    include : iterable of str, or "openface"
         Groups of columns, some of `GROUPS`.
     intensity_names, presence_names : sequence of str
-        AU names, sorted.
+        AU columns, sorted: "AU01_r" and so on, "AU01_c" and so on.
+    n_modes : int
+        Shape parameters of the face model.
+    single_images : bool
+        The rows are faces of single images, where OpenFace estimates gaze whatever the validator says; in
+        sequences the gaze of a frame without a face is 0.
+
+    Attributes
+    ----------
+    attrs : dict
+        What to remember about the result (models, versions); must be JSON-serialisable.
 
     Raises
     ------
@@ -82,57 +60,84 @@ class ResultTable:
         include: Iterable[str] = DEFAULT_GROUPS,
         intensity_names: Sequence[str] = (),
         presence_names: Sequence[str] = (),
+        n_modes: int = N_MODES,
+        *,
+        single_images: bool = False,
     ) -> None:
         self.groups = check_groups(include)
-        self._intensity_names = tuple(intensity_names)
-        self._presence_names = tuple(presence_names)
-        self._head: list[tuple[int, int, float, float, int]] = []
-        self._pose: list[npt.NDArray[np.float64]] = []
-        self._landmarks: list[npt.NDArray[np.float32]] = []
+        self.attrs: dict[str, Any] = {}
+        self._intensity_names = tuple(n if "_" in n else f"{n}_r" for n in intensity_names)  # LEGACY
+        self._presence_names = tuple(n if "_" in n else f"{n}_c" for n in presence_names)  # LEGACY
+        self._n_modes = n_modes
+        self._single_images = single_images
+        self._columns: dict[str, slice] = {}  # of each group, in the one or other array
+        widths = {True: len(HEAD), False: 0}
+        for group in self.groups:
+            if group != "aus":
+                exact = group in _EXACT_GROUPS
+                start = widths[exact]
+                widths[exact] = start + len(group_columns(group, n_modes=n_modes))
+                self._columns[group] = slice(start, widths[exact])
+        self._exact = History(widths[True], np.float64)
+        self._bulk = History(widths[False], np.float32)
+        self._exact_row = np.empty(widths[True])
+        self._bulk_row = np.empty(widths[False], np.float32)
+        self._targets: dict[str, npt.NDArray[Any]] = {
+            group: (self._exact_row if group in _EXACT_GROUPS else self._bulk_row)[where]
+            for group, where in self._columns.items()
+        }
 
     def __len__(self) -> int:
-        return len(self._head)
+        return len(self._exact)
 
-    def append(
-        self,
-        frame: int,
-        timestamp: float,
-        confidence: float,
-        success: bool,
-        pose: npt.ArrayLike,
-        landmarks: npt.ArrayLike,
-        face_id: int = 0,
-    ) -> None:
-        """Add a frame.
+    @property
+    def face_ids(self) -> npt.NDArray[np.int64]:
+        """Face of each row, in the order of the rows."""
+        return self._exact.array()[:, HEAD.index("face_id")].astype(np.int64)
+
+    @property
+    def frames(self) -> npt.NDArray[np.int64]:
+        """Number of the frame of each row."""
+        return self._exact.array()[:, HEAD.index("frame")].astype(np.int64)
+
+    def append(self, result: FrameResult, *legacy: Any) -> None:
+        """Add a row.
 
         Parameters
         ----------
-        frame : int
-            Number of the frame, from 1.
-        timestamp : float
-            Seconds.
-        confidence : float
-            0 to 1.
-        success : bool
-            Whether a face is tracked.
-        pose : array-like, shape (6,)
-            Tx, Ty, Tz in mm; Rx, Ry, Rz in radians.
-        landmarks : array-like, shape (68, 2)
-            x, y in px.
-        face_id : int
-            Which face.
+        result : FrameResult
+            Its landmarks are NaN before the first face, and so is the row then. What a group lacks in the
+            result becomes NaN.
+
+        Raises
+        ------
+        ValueError
+            The face model has another number of shape parameters than the table.
         """
-        self._head.append((frame, face_id, timestamp, confidence, int(success)))
-        if "pose" in self.groups:
-            self._pose.append(np.array(pose, np.float64).reshape(len(_POSE)))
-        if "landmarks" in self.groups:
-            points = np.array(landmarks, np.float32).reshape(N_LANDMARKS, 2)
-            self._landmarks.append(points.T.reshape(-1))
+        if legacy:  # LEGACY: remove once the pipeline hands over results
+            result = _legacy_result(result, *legacy)  # type: ignore[arg-type]
+        self._exact_row[: len(HEAD)] = (
+            result.frame,
+            result.face_id,
+            result.timestamp,
+            result.confidence,
+            result.success,
+        )
+        seen = not np.isnan(result.landmarks[0, 0])
+        for group, values in self._targets.items():
+            if seen:
+                _FILL[group](result, values)
+                if group == "gaze" and not (result.success or self._single_images):
+                    values[:] = 0.0  # OpenFace 2.2: FeatureExtraction.cpp
+            else:
+                values[:] = np.nan
+        self._exact.append(self._exact_row)
+        self._bulk.append(self._bulk_row)
 
     def truncate(self, n: int) -> None:
-        """Drop all frames after the first `n`."""
-        for rows in (self._head, self._pose, self._landmarks):
-            del rows[n:]
+        """Drop all rows after the first `n`."""
+        for rows in (self._exact, self._bulk):
+            rows.restore(rows.array()[:n])
 
     def to_dataframe(
         self,
@@ -144,46 +149,110 @@ class ResultTable:
 
         Parameters
         ----------
-        intensities : ndarray, shape (n, number of intensity names), optional
+        intensities : ndarray, shape (n, number of intensity columns), optional
             AU intensities, 0 to 5; needed if AUs are included.
-        presences : ndarray, shape (n, number of presence names), optional
+        presences : ndarray, shape (n, number of presence columns), optional
             AU presences, 0 or 1; needed if AUs are included.
         attrs : mapping, optional
-            What to remember about the result (models, versions); must be JSON-serialisable.
+            Goes into ``.attrs`` of the result besides `attrs` of this object.
 
         Returns
         -------
         pandas.DataFrame
-            Columns as `column_names` says; attributes in ``.attrs``.
+            Columns as `column_names` says, int64 (frame, face_id, success) and float64; attributes in
+            ``.attrs``.
 
         Raises
         ------
         ValueError
             AUs are included but absent, or of another length.
         """
-        n = len(self._head)
-        blocks: list[npt.NDArray[Any]] = []
-        if "pose" in self.groups:
-            blocks.append(np.reshape(self._pose, (n, len(_POSE))))
-        if "landmarks" in self.groups:
-            blocks.append(np.reshape(self._landmarks, (n, len(_LANDMARKS))).astype(np.float64))
-        if "aus" in self.groups:
-            for values, aus in ((intensities, self._intensity_names), (presences, self._presence_names)):
-                if values is None or values.shape != (n, len(aus)):
-                    found = None if values is None else values.shape
-                    raise ValueError(f"AU values must have shape {(n, len(aus))}, got {found}")
-                blocks.append(values.astype(np.float64))
-        names = column_names(self.groups, self._intensity_names, self._presence_names)
-        head = pd.DataFrame(self._head, columns=list(_HEAD)).astype(
-            {
-                "frame": np.int64,
-                "face_id": np.int64,
-                "timestamp": float,
-                "confidence": float,
-                "success": np.int64,
-            }
-        )
-        body = pd.DataFrame(np.hstack(blocks) if blocks else np.empty((n, 0)), columns=names[len(_HEAD) :])
-        table: pd.DataFrame = pd.concat([head, body], axis=1)
-        table.attrs.update(attrs or {})
+        n = len(self)
+        exact, bulk = self._exact.array(), self._bulk.array()
+        names = column_names(self.groups, self._intensity_names, self._presence_names, self._n_modes)
+        # One row a column, as pandas keeps it: no further copy is made.
+        values = np.empty((len(names) - len(HEAD), n))
+        end = 0
+        for group in self.groups:
+            if group == "aus":
+                blocks = self._checked_aus(intensities, presences)
+            else:
+                where = self._columns[group]
+                blocks = [(exact if group in _EXACT_GROUPS else bulk)[:, where]]
+            for block in blocks:
+                start, end = end, end + block.shape[1]
+                values[start:end] = block.T
+        table: pd.DataFrame = pd.DataFrame(values.T, columns=names[len(HEAD) :], copy=False)
+        for position, name in enumerate(HEAD):
+            column = exact[:, position]
+            table.insert(position, name, column.astype(np.int64) if name in _INTEGERS else column.copy())
+        table.attrs.update({**self.attrs, **(attrs or {})})
         return table
+
+    def _checked_aus(
+        self,
+        intensities: npt.NDArray[np.floating[Any]] | None,
+        presences: npt.NDArray[np.floating[Any]] | None,
+    ) -> list[npt.NDArray[Any]]:
+        blocks = []
+        for values, aus in ((intensities, self._intensity_names), (presences, self._presence_names)):
+            if values is None or values.shape != (len(self), len(aus)):
+                found = None if values is None else values.shape
+                raise ValueError(f"AU values must have shape {(len(self), len(aus))}, got {found}")
+            blocks.append(values)
+        return blocks
+
+
+def _fill_gaze(result: FrameResult, out: npt.NDArray[Any]) -> None:
+    if result.gaze is None:
+        out[:] = np.nan
+    else:
+        out[:6] = result.gaze.directions.reshape(6)
+        out[6:] = result.gaze.angles
+
+
+def _fill_eye_landmarks(result: FrameResult, out: npt.NDArray[Any]) -> None:
+    planar, spatial = out[: 2 * N_EYE_LANDMARKS], out[2 * N_EYE_LANDMARKS :]
+    out[:] = np.nan
+    if result.gaze is not None:
+        planar.reshape(2, -1)[:] = result.gaze.landmarks.T
+        spatial.reshape(3, -1)[:] = result.gaze.landmarks_3d.T
+    elif result.fit.eyes is not None:
+        planar.reshape(2, -1)[:] = np.concatenate([eye.landmarks for eye in result.fit.eyes]).T
+
+
+def _fill_pose(result: FrameResult, out: npt.NDArray[Any]) -> None:
+    out[:] = result.pose
+
+
+def _fill_landmarks(result: FrameResult, out: npt.NDArray[Any]) -> None:
+    out.reshape(2, N_LANDMARKS)[:] = result.landmarks.T
+
+
+def _fill_landmarks_3d(result: FrameResult, out: npt.NDArray[Any]) -> None:
+    out.reshape(3, N_LANDMARKS)[:] = np.nan if result.landmarks_3d is None else result.landmarks_3d.T
+
+
+def _fill_pdm(result: FrameResult, out: npt.NDArray[Any]) -> None:
+    out[:6] = result.fit.params_global
+    out[6:] = result.fit.params_local
+
+
+_FILL = {
+    "gaze": _fill_gaze,
+    "eye_landmarks": _fill_eye_landmarks,
+    "pose": _fill_pose,
+    "landmarks": _fill_landmarks,
+    "landmarks_3d": _fill_landmarks_3d,
+    "pdm": _fill_pdm,
+}
+
+
+def _legacy_result(frame, timestamp, confidence, success, pose, landmarks, face_id=0):  # type: ignore  # LEGACY
+    from types import SimpleNamespace
+
+    return SimpleNamespace(
+        frame=frame, timestamp=timestamp, confidence=confidence, success=success, pose=pose,
+        landmarks=landmarks, face_id=face_id, gaze=None, landmarks_3d=None,
+        fit=SimpleNamespace(params_local=np.zeros(34), params_global=np.zeros(6), eyes=None),
+    )

@@ -1,4 +1,4 @@
-"""Reads OpenFace's action-unit model files: main description, list of predictors, one binary file a predictor."""
+"""Reads OpenFace's action-unit model files: description, list of predictors, one file a predictor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from pyclnf.errors import MissingModelError, ModelFileError
 from pyclnf.io import BinaryReader
 
@@ -21,8 +22,8 @@ _NAME = re.compile(r"AU\d\d")
 class AUModel:
     """One linear model: support vector regression of an intensity, or classification of a presence.
 
-    The score of a feature vector x is ``(x - means) @ weights + bias``; dynamic models subtract the running median
-    of the sequence from x as well.
+    The score of a feature vector x is ``(x - means) @ weights + bias``; dynamic models subtract the running
+    median of the sequence from x as well.
 
     Attributes
     ----------
@@ -35,10 +36,13 @@ class AUModel:
     means, weights : ndarray of shape (d,), float64
     bias : float
     cutoff : float or None
-        Dynamic intensities: the quantile of a sequence that counts as rest; None or -1 for no such correction.
+        Dynamic intensities: the quantile of a sequence that counts as rest; None or -1 for no such
+        correction.
     positive, negative : float
-        Presences: value when the score is above 0, and otherwise. In most of OpenFace's files a positive score means
-        absence.
+        Presences: value when the score is above 0, and otherwise. In most of OpenFace's files a positive
+        score means absence.
+    suffix : str
+        Added to the name of the output where models of two sets run together.
     """
 
     name: str
@@ -50,6 +54,12 @@ class AUModel:
     cutoff: float | None = None
     positive: float = 1.0
     negative: float = 0.0
+    suffix: str = ""
+
+    @property
+    def column(self) -> str:
+        """Name of its output: "AU01_r" or "AU01_c", and the suffix."""
+        return f"{self.name}_{'r' if self.intensity else 'c'}{self.suffix}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +100,11 @@ def read_au_models(path: str | os.PathLike[str]) -> AUModelSet:
     Raises
     ------
     MissingModelError
-        If a file does not exist. (OpenFace leaves out the action units of a missing predictor without a word.)
+        If a file does not exist. (OpenFace leaves out the action units of a missing predictor without a
+        word.)
     ModelFileError
-        If a file is malformed, an action unit has two models of one kind, or the models expect different features.
+        If a file is malformed, an action unit has two models of one kind, or the models expect different
+        features.
     """
     main = Path(path)
     entries = dict(_description_lines(main))
@@ -105,13 +117,11 @@ def read_au_models(path: str | os.PathLike[str]) -> AUModelSet:
         main.parent / entries[key] for key in ("AUPredictor", "PDM", "Triangulation")
     )
 
-    predictors = [(au_list.parent / file, names) for file, names in _description_lines(au_list)]
+    predictors = [(au_list.parent / file, name) for file, name in _description_lines(au_list)]
     absent = [file for file in (pdm, triangulation, *(file for file, _ in predictors)) if not file.is_file()]
     if absent:
         raise MissingModelError(absent)
-    models = tuple(
-        model for file, names in predictors for model in _read_predictor(file, _au_names(au_list, names))
-    )
+    models = tuple(_read_predictor(file, name, au_list) for file, name in predictors)
     _check_set(au_list, models)
     files = (main, au_list, pdm, triangulation, *dict.fromkeys(file for file, _ in predictors))
     return AUModelSet(main, models, pdm, triangulation, files)
@@ -133,17 +143,12 @@ def _description_lines(path: Path) -> list[tuple[str, str]]:
     return [(first, rest.strip()) for first, _, rest in words if first and not first.startswith("#")]
 
 
-def _au_names(path: Path, names: str) -> list[str]:
-    """Split the comma-separated action units of a predictor."""
-    found = [name.strip() for name in names.split(",")]
-    for name in found:
-        if not _NAME.fullmatch(name):
-            raise ModelFileError(path, None, f"{name!r} is not the name of an action unit (AU01, AU12, ...)")
-    return found
-
-
-def _read_predictor(path: Path, names: list[str]) -> list[AUModel]:
-    """Read one predictor file; it holds one column of weights for each name."""
+def _read_predictor(path: Path, name: str, au_list: Path) -> AUModel:
+    """Read one predictor file."""
+    if not _NAME.fullmatch(name):
+        raise ModelFileError(
+            au_list, None, f"{path.name} must be followed by one action unit, found {name!r}"
+        )
     reader = BinaryReader(path)
     kind = reader.i32("the predictor type")
     if kind not in _KINDS:
@@ -151,29 +156,15 @@ def _read_predictor(path: Path, names: list[str]) -> list[AUModel]:
     intensity, dynamic = _KINDS[kind]
     cutoff = reader.f64("the cutoff") if intensity and dynamic else None
     if cutoff is not None and cutoff != -1 and not 0 <= cutoff < 1:
-        raise reader.error(f"the cutoff {cutoff} is not a quantile")
+        raise reader.error(f"the cutoff {cutoff} is not a quantile", 4)
     means = reader.vector(np.float64, None, "the means")
-    start = reader.offset
-    weights = reader.matrix(np.float64, rows=means.size, cols=len(names), what="the weights")
+    weights = reader.vector(np.float64, means.size, "the weights")
     if not (np.isfinite(means).all() and np.isfinite(weights).all()):
-        raise reader.error("means or weights are not all finite", start)
-    biases = reader.f64s(len(names), "the biases")
+        raise reader.error("means or weights are not all finite")
+    bias = reader.f64("the bias")
     positive, negative = (1.0, 0.0) if intensity else (reader.f64("a class"), reader.f64("a class"))
     reader.expect_end()
-    return [
-        AUModel(
-            name,
-            intensity,
-            dynamic,
-            means,
-            np.ascontiguousarray(weights[:, column]),
-            float(biases[column]),
-            cutoff,
-            positive,
-            negative,
-        )
-        for column, name in enumerate(names)
-    ]
+    return AUModel(name, intensity, dynamic, means, weights, bias, cutoff, positive, negative)
 
 
 def _check_set(path: Path, models: tuple[AUModel, ...]) -> None:

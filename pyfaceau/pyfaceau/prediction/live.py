@@ -58,7 +58,7 @@ class LiveCorrection:
         self._count = 0
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """Copies of all that is needed to go on later, as plain arrays."""
+        """Copy all that is needed to go on later, as plain arrays."""
         return {"histogram": self._histogram.copy(), "count": np.array(self._count, np.int64)}
 
     def restore(self, state: dict[str, NDArray[np.generic]]) -> None:

@@ -13,7 +13,9 @@ INTENSITY_WINDOW = 3
 PRESENCE_WINDOW = 7
 
 
-def postprocess_intensities(intensities: Floats, success: NDArray[np.bool_], cutoffs: Floats) -> Floats:
+def postprocess_intensities(
+    intensities: Floats, success: NDArray[np.bool_], cutoffs: Floats, offsets: Floats | None = None
+) -> Floats:
     """Shift, clip and smooth the intensities of a sequence.
 
     Parameters
@@ -24,15 +26,19 @@ def postprocess_intensities(intensities: Floats, success: NDArray[np.bool_], cut
         Frames with a face. The others become 0 before smoothing, and take part in it.
     cutoffs : ndarray of shape (n_aus,), float64
         For each action unit the quantile of its values that counts as rest and becomes 0; NaN for no shift.
+    offsets : ndarray of shape (n_aus,), float64, optional
+        The values at rest themselves, where they are known from elsewhere.
 
     Returns
     -------
     ndarray of shape (n_frames, n_aus), float64
         Within 0..5.
     """
-    shifted = np.clip(intensities - rest_offsets(intensities[success], cutoffs), *INTENSITY_RANGE)
+    if offsets is None:
+        offsets = rest_offsets(intensities[success], cutoffs)
+    shifted: Floats = np.clip(intensities - offsets, *INTENSITY_RANGE)
     shifted[~success] = 0
-    smooth = shifted.copy()
+    smooth: Floats = shifted.copy()
     if len(shifted) >= INTENSITY_WINDOW:
         smooth[1:-1] = (shifted[:-2] + shifted[1:-1] + shifted[2:]) / INTENSITY_WINDOW
     return smooth
@@ -46,7 +52,7 @@ def rest_offsets(valid: Floats, cutoffs: Floats) -> Floats:
     valid : ndarray of shape (n_valid, n_aus), float64
         Intensities of the frames with a face.
     cutoffs : ndarray of shape (n_aus,), float64
-        See `postprocess_intensities`.
+        For each action unit the quantile of its values that counts as rest; NaN for no shift.
 
     Returns
     -------
@@ -76,8 +82,8 @@ def postprocess_presences(presences: Floats, success: NDArray[np.bool_]) -> Floa
     ndarray of shape (n_frames, n_aus), float64
         The first and last three frames keep their values.
     """
-    raw = np.where(success[:, None], presences, 0.0)
-    smooth = raw.copy()
+    raw: Floats = np.where(success[:, None], presences, 0.0)
+    smooth: Floats = raw.copy()
     half = PRESENCE_WINDOW // 2
     if len(raw) >= PRESENCE_WINDOW:
         means = np.lib.stride_tricks.sliding_window_view(raw, PRESENCE_WINDOW, axis=0).mean(axis=-1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyfaceau.prediction.files import AUModel, read_au_models
+from pyfaceau.prediction.linear import multiply
 
 Floats = NDArray[np.float64]
 
@@ -16,9 +17,10 @@ Floats = NDArray[np.float64]
 class AUPredictor:
     """All action-unit models as one matrix.
 
-    The score of model i for a feature vector x with running median m is ``W[i] @ (x - means[i]) + bias[i]``, minus
-    ``W[i] @ m`` if the model is dynamic. `project` gives the part that depends on the frame and `rest` the part that
-    depends on the median, so a score with another median needs neither the frame nor its features again.
+    The score of model i for a feature vector x with running median m is ``W[i] @ (x - means[i]) +
+    bias[i]``, minus ``W[i] @ m`` if the model is dynamic. `project` gives the part that depends on the
+    frame and `rest` the part that depends on the median, so a score with another median needs neither the
+    frame nor its features again.
 
     Parameters
     ----------
@@ -38,10 +40,11 @@ class AUPredictor:
     """
 
     def __init__(self, models: Sequence[AUModel]) -> None:
-        intensities = sorted((m for m in models if m.intensity), key=lambda m: m.name)
-        presences = sorted((m for m in models if not m.intensity), key=lambda m: m.name)
-        self.intensity_names = tuple(f"{m.name}_r" for m in intensities)
-        self.presence_names = tuple(f"{m.name}_c" for m in presences)
+        ordered = sorted(models, key=lambda m: (m.suffix, m.name))
+        intensities = [m for m in ordered if m.intensity]
+        presences = [m for m in ordered if not m.intensity]
+        self.intensity_names = tuple(m.column for m in intensities)
+        self.presence_names = tuple(m.column for m in presences)
         self.any_dynamic = any(m.dynamic for m in models)
         self.cutoffs = np.array([_cutoff(m) for m in intensities], float)
         self._positive = np.array([m.positive for m in presences], float)
@@ -51,7 +54,7 @@ class AUPredictor:
         self.n_features = ordered[0].weights.size
         self._weights = np.array([m.weights for m in ordered])
         means = _means_by_class(models)
-        self._bias = np.array([m.bias - means[m.intensity, m.dynamic] @ m.weights for m in ordered])
+        self._bias = np.array([m.bias - means[m.suffix, m.intensity, m.dynamic] @ m.weights for m in ordered])
         self._dynamic_rows = np.flatnonzero([m.dynamic for m in ordered])
         self._dynamic_weights = self._weights[self._dynamic_rows]
 
@@ -87,12 +90,13 @@ class AUPredictor:
         -------
         ndarray of shape (n_intensities + n_presences,), float64
         """
-        scores: Floats = self._weights @ features
+        scores = np.empty(len(self._bias))
+        multiply(self._weights, features, scores)
         scores += self._bias
         return scores
 
     def rest(self, median: Floats) -> Floats:
-        """What the running median takes off the scores.
+        """Compute what the running median takes off the scores.
 
         Parameters
         ----------
@@ -105,7 +109,10 @@ class AUPredictor:
             0 for static models.
         """
         rest = np.zeros(len(self._bias))
-        rest[self._dynamic_rows] = self._dynamic_weights @ median
+        if self.any_dynamic:
+            part = np.empty(len(self._dynamic_rows))
+            multiply(self._dynamic_weights, median, part)
+            rest[self._dynamic_rows] = part
         return rest
 
     def split(self, scores: Floats) -> tuple[Floats, Floats]:
@@ -133,9 +140,9 @@ def _cutoff(model: AUModel) -> float:
     return float("nan") if without else float(model.cutoff or 0.0)
 
 
-def _means_by_class(models: Sequence[AUModel]) -> dict[tuple[bool, bool], Floats]:
+def _means_by_class(models: Sequence[AUModel]) -> dict[tuple[str, bool, bool], Floats]:
     """Means of each of the four classes: those of its first file serve them all, as in OpenFace."""
-    means: dict[tuple[bool, bool], Floats] = {}
+    means: dict[tuple[str, bool, bool], Floats] = {}
     for model in models:
-        means.setdefault((model.intensity, model.dynamic), model.means)
+        means.setdefault((model.suffix, model.intensity, model.dynamic), model.means)
     return means

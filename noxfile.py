@@ -1,0 +1,44 @@
+"""Sessions for development: `nox -s tests`, `nox -s parity`, `nox -s lint`, `nox -s alone`."""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "tests"]
+
+# Always together and from this clone: older packages of the same names exist on the public index.
+PACKAGES = ("./pyfhog[test]", "./pymtcnn[test]", "./pyclnf[test]", "./pyfaceau[test]")
+TESTS = ("pyfhog/tests", "pymtcnn/tests", "pyclnf/tests", "pyfaceau/tests", "tests")
+TYPED = ("pyfhog/pyfhog", "pymtcnn/pymtcnn", "pyclnf/pyclnf", "pyfaceau/pyfaceau")
+
+
+@nox.session
+def tests(session):
+    """Run every test; those that need ../shared are skipped where it is absent."""
+    session.install(*PACKAGES)
+    # One run a folder: the packages' tests do not see each other's helper modules.
+    for folder in session.posargs or TESTS:
+        session.run("pytest", "-c", "pyproject.toml", "--rootdir", ".", folder)
+
+
+@nox.session
+def parity(session):
+    """Print one table of comparisons with the C++ reference; needs ../shared."""
+    session.install(*PACKAGES)
+    session.run("python", "tests/parity", *session.posargs)
+
+
+@nox.session
+def lint(session):
+    """Check style and types."""
+    session.install("ruff>=0.12", "mypy>=1.16", "pandas-stubs", *PACKAGES)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", *TYPED)
+
+
+@nox.session
+@nox.parametrize("package", ["pyfhog", "pymtcnn", "pyclnf"])
+def alone(session, package):
+    """Install one package without the others, and use it."""
+    session.install(f"./{package}")
+    session.run("python", "tests/use_alone.py", package)

@@ -1,0 +1,151 @@
+"""Which person is which: identities that are not handed on to somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from .overlap import Box, doubled, intersection_over_union, same_face
+
+REMEMBERED = 30  # frames for which a lost face keeps its identity, about a second of video
+_INERTIA = 0.5  # weight of the past in a face's velocity; evens out the jitter of landmarks
+
+
+@dataclass
+class _Person:
+    """Where somebody was last seen for certain, and how they moved.
+
+    Attributes
+    ----------
+    face_id : int
+    box : Box
+        Of the last good fit that overlapped nobody else's.
+    velocity : tuple of float
+        Of the box, px per frame.
+    frame : int
+        When that was.
+    """
+
+    face_id: int
+    box: Box
+    velocity: tuple[float, float]
+    frame: int
+
+    def places(self, frame: int) -> tuple[Box, Box]:
+        """Where to expect the person: where they were, and where they get if they go on as they went."""
+        x, y, width, height = self.box
+        ahead = frame - self.frame
+        return self.box, (x + self.velocity[0] * ahead, y + self.velocity[1] * ahead, width, height)
+
+    def is_expected_at(self, box: Box, frame: int) -> bool:
+        return any(same_face(box, place) for place in self.places(frame))
+
+    def may_be_back_at(self, box: Box, frame: int) -> float:
+        """Overlap of doubled boxes, as a face moves about its width until it is detected again; 0 if it is too small."""
+        wide = [doubled(place) for place in self.places(frame)]
+        best = max(wide, key=lambda place: intersection_over_union(doubled(box), place))
+        return intersection_over_union(doubled(box), best) if same_face(doubled(box), best) else 0.0
+
+    def move_to(self, box: Box, frame: int) -> None:
+        ahead = frame - self.frame
+        if ahead > 0:
+            x, y = (
+                (box[axis] + box[axis + 2] / 2 - self.box[axis] - self.box[axis + 2] / 2) / ahead
+                for axis in (0, 1)
+            )
+            vx, vy = self.velocity
+            self.velocity = (_INERTIA * vx + (1 - _INERTIA) * x, _INERTIA * vy + (1 - _INERTIA) * y)
+        self.box, self.frame = box, frame
+
+
+class Identities:
+    """Gives the faces in the slots of a tracker identities that last.
+
+    A new face gets a new number, unless it appears near the place where somebody of about its size was lost not long ago. A slot
+    whose fit jumps elsewhere, as when its face goes behind another, does not take its identity along.
+
+    Parameters
+    ----------
+    remembered : int
+        Frames for which a lost face may come back under its number.
+
+    Notes
+    -----
+    Only positions and sizes decide: somebody who takes the place of a person just gone is taken for that person.
+    """
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        if remembered < 0:
+            raise ValueError(f"remembered must not be negative, got {remembered}")
+        self.remembered = remembered
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody; numbers start from 0 again."""
+        self._frame = 0
+        self._next = 0
+        self._held: dict[int, _Person] = {}  # by slot
+        self._lost: dict[int, _Person] = {}  # by face_id
+
+    def update(self, faces: Mapping[int, tuple[Box, bool]], started: Collection[int]) -> dict[int, int]:
+        """Identities of one frame.
+
+        Parameters
+        ----------
+        faces : mapping of int to (Box, bool)
+            Of each slot that holds a face: the box of its landmarks, and whether the fit is good.
+        started : collection of int
+            Slots that took a newly detected face in this frame.
+
+        Returns
+        -------
+        dict of int to int
+            Identity by slot. A slot that is missing shows a face which another slot tracks, and is to be given up.
+        """
+        self._frame += 1
+        boxes = {slot: box for slot, (box, _) in faces.items()}
+        good = {slot for slot, (_, success) in faces.items() if success}
+        self._lose(slot for slot in [*self._held] if slot not in faces or slot in started)
+        strayed = [s for s in self._held if s in good and not self._held[s].is_expected_at(boxes[s], self._frame)]
+        self._lose(strayed)
+        self._forget()
+        steady = {slot: boxes[slot] for slot in self._held if slot in good}
+        newcomers = {
+            slot: boxes[slot]
+            for slot in sorted([*strayed, *started])
+            if not any(same_face(boxes[slot], other) for other in steady.values())
+        }
+        self._recognise(newcomers, good)
+        steady |= {slot: box for slot, box in newcomers.items() if slot in good}
+        for slot, box in steady.items():
+            # Where two fits coincide, one of them may be on the other's face: no evidence of where anybody is.
+            if not any(same_face(box, other) for number, other in steady.items() if number != slot):
+                self._held[slot].move_to(box, self._frame)
+        return {slot: person.face_id for slot, person in sorted(self._held.items())}
+
+    def _lose(self, slots: Iterable[int]) -> None:
+        for slot in slots:
+            person = self._held.pop(slot)
+            self._lost[person.face_id] = person
+
+    def _forget(self) -> None:
+        self._lost = {n: p for n, p in self._lost.items() if self._frame - p.frame <= self.remembered}
+
+    def _recognise(self, newcomers: Mapping[int, Box], good: Collection[int]) -> None:
+        """Give each newcomer the identity of whoever was lost, or is failing in another slot, nearby; the best match first."""
+        holders = {person.face_id: slot for slot, person in self._held.items() if slot not in good}
+        missing = self._lost | {number: self._held[slot] for number, slot in holders.items()}
+        matches = [
+            (person.may_be_back_at(box, self._frame), slot, number)
+            for slot, box in newcomers.items()
+            for number, person in missing.items()
+        ]
+        for overlap, slot, number in sorted(matches, key=lambda match: -match[0]):
+            if overlap > 0 and slot not in self._held and number in missing:
+                self._held.pop(holders.get(number, slot), None)
+                self._lost.pop(number, None)
+                self._held[slot] = missing.pop(number)
+        for slot, box in newcomers.items():
+            if slot not in self._held:
+                self._held[slot] = _Person(self._next, box, (0.0, 0.0), self._frame)
+                self._next += 1

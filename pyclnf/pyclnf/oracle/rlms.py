@@ -1,0 +1,93 @@
+"""Non-uniform regularised landmark mean shift on given response maps.
+
+Source: OpenFace 2.2, ``LandmarkDetectorModel.cpp``, ``NU_RLMS``; Baltrusaitis, Robinson, Morency, ICCVW 2013.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .mean_shift import landmark_likelihood, mean_shift
+from .shape import Float64Array, ShapeModel, apply_update, jacobian, project
+
+CONVERGED = 0.01  # px, L2 norm over the whole shape vector
+NOT_VISIBLE = -1e8
+
+
+def nu_rlms(
+    model: ShapeModel,
+    responses: npt.NDArray[np.floating],
+    visible: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.floating],
+    base: npt.NDArray[np.floating],
+    to_reference: npt.NDArray[np.floating],
+    params_global: npt.ArrayLike,
+    params_local: npt.ArrayLike,
+    *,
+    rigid: bool,
+    iterations: int,
+    regularisation: float,
+    sigma: float,
+) -> tuple[Float64Array, Float64Array, Float64Array, float]:
+    """Move the parameters so that the landmarks climb their response maps.
+
+    Parameters
+    ----------
+    model : ShapeModel
+    responses : ndarray, shape (n, w, w)
+        One map a landmark, in the reference frame.
+    visible : ndarray, shape (n,), bool
+    weights : ndarray, shape (n,)
+        Of the landmarks; ones for equal weights.
+    base : ndarray, shape (2, n)
+        Landmarks on which the maps are centred, px.
+    to_reference : ndarray, shape (2, 2)
+        Similarity from the image to the reference frame.
+    params_global, params_local : array_like
+        Start.
+    rigid : bool
+        Leave the shape as it is.
+    iterations : int
+        At most.
+    regularisation, sigma : float
+        Weight of the shape prior, width of the kernel.
+
+    Returns
+    -------
+    params_global, params_local : ndarray, float64
+    likelihoods : ndarray, shape (n,), float64
+        -1e8 where not visible.
+    likelihood : float
+        Mean logarithm over the visible landmarks.
+    """
+    f = np.float32
+    g = np.array(params_global, dtype=f).astype(np.float64)
+    p = np.array(params_local, dtype=f).astype(np.float64)
+    eigenvalues = model.eigenvalues.astype(np.float64)
+    prior = np.zeros(6) if rigid else np.concatenate([np.zeros(6), regularisation / eigenvalues])
+    to_image = np.linalg.inv(to_reference.astype(np.float64))
+    centre = (responses.shape[1] - 1) // 2
+    both = np.tile(weights * visible, 2).astype(np.float64)
+    previous: npt.NDArray[np.float32] | None = None
+    place = np.zeros((2, len(visible)), f)
+    for _ in range(iterations):
+        shape = project(model, g, p).astype(f)
+        if previous is not None and np.linalg.norm(shape - previous) < CONVERGED:
+            break
+        previous = shape
+        # float32, as which node of the kernel's grid a landmark falls on decides its shift
+        place = to_reference.astype(f) @ (shape - base.astype(f)) + f(centre)
+        shifts = np.array([mean_shift(r, x, y, sigma) for r, x, y in zip(responses, *place, strict=True)])
+        J = jacobian(model, g, p, rigid)  # noqa: N806 - the field's name
+        right = (J * both[:, None]).T @ (to_image @ shifts.T).reshape(-1)
+        if not rigid:
+            right -= prior * np.concatenate([np.zeros(6), p])
+        left = (J * both[:, None]).T @ J + np.diag(prior)
+        g, p = apply_update(g, p, np.linalg.solve(left, right))
+        p = np.clip(p, -3 * np.sqrt(eigenvalues), 3 * np.sqrt(eigenvalues))
+        g, p = g.astype(f).astype(np.float64), p.astype(f).astype(np.float64)
+    likelihoods = np.full(len(visible), NOT_VISIBLE)
+    for i in np.flatnonzero(visible):
+        likelihoods[i] = landmark_likelihood(responses[i], float(place[0, i]), float(place[1, i]), sigma)
+    return g, p, likelihoods, float(np.log(likelihoods[visible] + 1e-8).mean())

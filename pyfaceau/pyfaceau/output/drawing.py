@@ -1,0 +1,180 @@
+"""Draws a result into its frame: landmarks, eyes, gaze, head box, action units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pyclnf.core.geometry import euler_to_matrix
+from pyclnf.core.pose import Camera
+
+from ..result import FrameResult
+
+Colour = tuple[int, int, int]
+Floats = npt.NDArray[np.floating]
+
+# Blue, green, red.
+_LANDMARK: Colour = (60, 220, 255)
+_EYELID: Colour = (255, 200, 60)
+_IRIS: Colour = (80, 255, 80)
+_GAZE: Colour = (200, 60, 255)
+_SURE: Colour = (255, 120, 30)
+_UNSURE: Colour = (40, 40, 230)
+_PRESENT: Colour = (80, 220, 80)
+_ABSENT: Colour = (190, 190, 190)
+_TEXT: Colour = (255, 255, 255)
+
+_SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
+_HEAD_BOX = 200.0  # mm
+_GAZE_LENGTH = 90.0  # mm
+_NEAR = 10.0  # mm before the camera; what is nearer is not drawn
+# Parts of an eye model: outline of the iris, of the lids, of the pupil.
+_EYE_OUTLINES = ((slice(0, 8), _IRIS), (slice(8, 20), _EYELID), (slice(20, 28), _IRIS))
+_EYE_POINTS = 28
+_PUPIL = slice(20, 28)
+_FULL_BAR = 5.0  # intensity
+
+_CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
+_EDGES = tuple(
+    (a, b)
+    for a in range(8)
+    for b in range(a + 1, 8)
+    if np.count_nonzero(_CORNERS[a] != _CORNERS[b]) == 1
+)
+
+
+def draw_result(
+    image: npt.NDArray[np.uint8],
+    result: FrameResult,
+    camera: Camera | None = None,
+    *,
+    action_units: bool = True,
+    panel: int = 0,
+    rejected: bool = False,
+) -> None:
+    """Draw a face and what is known of it into a frame.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3), uint8
+        BGR; drawn into.
+    result : FrameResult
+        A frame without a face gets a note only, unless `rejected`.
+    camera : Camera, optional
+        That the pose was computed with; guessed from the frame size by default.
+    action_units : bool
+        Draw bars of the action units as they were predicted when the frame came.
+    panel : int
+        Place of the bars, counted from the left; for several faces.
+    rejected : bool
+        Draw what the validator rejects too.
+    """
+    height, width = image.shape[:2]
+    camera = camera or Camera.for_size(width, height)
+    unit = max(min(height, width) / 480, 0.5)  # sizes follow the frame
+    if np.isnan(result.landmarks).any() or not (result.success or rejected):
+        label = "no face" if result.face_id == 0 else f"face {result.face_id} lost"
+        _text(image, label, (8 + 130 * panel, height - 8), unit, _UNSURE)
+        return
+    _draw_pose(image, result, camera, unit)
+    _draw_points(image, result.landmarks, max(1.0, 0.012 * _face_height(result)), _LANDMARK)
+    _draw_eyes(image, result, camera, unit)
+    if action_units:
+        _draw_action_units(image, result, unit, panel)
+
+
+def _face_height(result: FrameResult) -> float:
+    return float(np.ptp(result.landmarks[:, 1]))
+
+
+def _fixed(points: Floats) -> npt.NDArray[np.int32]:
+    """Bring points into OpenCV's fixed-point coordinates, far ones to where they still fit."""
+    return np.rint(np.clip(points, -1e5, 1e5) * (1 << _SHIFT)).astype(np.int32)
+
+
+def _draw_points(image: npt.NDArray[np.uint8], points: Floats, radius: float, colour: Colour) -> None:
+    for x, y in _fixed(points):
+        cv2.circle(image, (int(x), int(y)), round(radius * (1 << _SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
+
+
+def _draw_line(image: npt.NDArray[np.uint8], ends: Floats, colour: Colour, thickness: int) -> None:
+    (x0, y0), (x1, y1) = _fixed(ends)
+    cv2.line(image, (int(x0), int(y0)), (int(x1), int(y1)), colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def _project(points: Floats, camera: Camera) -> npt.NDArray[np.float64] | None:
+    """Project camera-space points into the image; None if one is behind or too near."""
+    if not np.isfinite(points).all() or points[:, 2].min() < _NEAR:
+        return None
+    out = np.empty((len(points), 2))
+    out[:, 0] = camera.fx * points[:, 0] / points[:, 2] + camera.cx
+    out[:, 1] = camera.fy * points[:, 1] / points[:, 2] + camera.cy
+    return out
+
+
+def _draw_pose(image: npt.NDArray[np.uint8], result: FrameResult, camera: Camera, unit: float) -> None:
+    pose = np.asarray(result.pose, np.float64)
+    corners = _HEAD_BOX * _CORNERS @ euler_to_matrix(pose[3:]).T + pose[:3]
+    projected = _project(corners, camera)
+    if projected is None:
+        return
+    doubt = 1.0 - float(np.clip(result.confidence, 0, 1))
+    blend = [round(s + doubt * (u - s)) for s, u in zip(_SURE, _UNSURE, strict=True)]
+    for a, b in _EDGES:
+        _draw_line(image, projected[[a, b]], (blend[0], blend[1], blend[2]), max(1, round(1.5 * unit)))
+
+
+def _draw_eyes(image: npt.NDArray[np.uint8], result: FrameResult, camera: Camera, unit: float) -> None:
+    gaze = result.gaze
+    if gaze is None:
+        return
+    for eye, direction in enumerate(gaze.directions):
+        part = slice(eye * _EYE_POINTS, (eye + 1) * _EYE_POINTS)
+        for outline, colour in _EYE_OUTLINES:
+            points = _fixed(gaze.landmarks[part][outline]).reshape(-1, 1, 2)
+            cv2.polylines(image, [points], True, colour, 1, cv2.LINE_AA, _SHIFT)
+        pupil = gaze.landmarks_3d[part][_PUPIL].mean(axis=0)
+        ray = _project(np.stack([pupil, pupil + _GAZE_LENGTH * direction]), camera)
+        if ray is not None:
+            _draw_line(image, ray, _GAZE, max(1, round(2 * unit)))
+
+
+def _draw_action_units(image: npt.NDArray[np.uint8], result: FrameResult, unit: float, panel: int) -> None:
+    """Draw one line an action unit: name, bar of the intensity, green where it is present."""
+    names = sorted(
+        name for name in {*result.au_intensities, *result.au_presences} if not name.endswith("_static")
+    )
+    if not names:
+        return
+    height = image.shape[0]
+    step = min(round(17 * unit), (height - 8) // len(names))
+    letters, bar = round(44 * unit), round(70 * unit)
+    left = 4 + panel * (letters + bar + round(14 * unit))
+    region = image[4 : 4 + step * len(names), left : left + letters + bar + 4]
+    region[:] = (region * np.float32(0.45)).astype(np.uint8)
+    intensities: Mapping[str, float] = result.au_intensities
+    for row, name in enumerate(names):
+        top = 4 + row * step
+        present = bool(result.au_presences.get(name, 0))
+        colour = _PRESENT if present else _ABSENT
+        _text(image, name, (left + 2, top + round(0.78 * step)), step / 20, colour)
+        start = left + letters
+        value = intensities.get(name)
+        if value is None:  # only its presence is known
+            if present:
+                centre = (start + step // 3, top + step // 2)
+                cv2.circle(image, centre, max(2, step // 4), colour, -1, cv2.LINE_AA)
+            continue
+        length = round(bar * float(np.clip(value, 0, _FULL_BAR)) / _FULL_BAR)
+        cv2.rectangle(image, (start, top + 2), (start + bar, top + step - 3), _ABSENT, 1)
+        if length:
+            cv2.rectangle(image, (start, top + 2), (start + length, top + step - 3), colour, -1)
+
+
+def _text(
+    image: npt.NDArray[np.uint8], text: str, place: tuple[int, int], size: float, colour: Colour = _TEXT
+) -> None:
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size, colour, 1, cv2.LINE_AA)

@@ -1,0 +1,174 @@
+"""The tracked video: the frames with what was found drawn into them."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import cv2
+
+from pyclnf.core.pose import Camera
+
+from ..errors import OutputError
+from ..result import FrameResult
+from ..video import BGRImage
+from .aligned import write_image
+from .drawing import draw_result
+
+
+class TrackedVideoSink:
+    """Writes a video with landmarks, head box, gaze and action units of every face.
+
+    Parameters
+    ----------
+    path : path-like
+        .avi (OpenFace's), .mp4 or whatever OpenCV's writer knows; appears when the sink is closed, and not at
+        all if there was no frame.
+    fps : float
+        Frames per second.
+    camera : Camera, optional
+        That the pose was computed with; guessed from the frame size by default.
+    codec : str
+        Four characters; OpenFace 2.2's default is "DIVX".
+    action_units : bool
+        Draw their bars.
+
+    Raises
+    ------
+    ValueError
+        `fps` is not positive, or `codec` has not four characters.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fps: float,
+        camera: Camera | None = None,
+        *,
+        codec: str = "DIVX",
+        action_units: bool = True,
+    ) -> None:
+        if not fps > 0 or len(codec) != 4:
+            raise ValueError(f"fps must be positive and codec four characters, got {fps} and {codec!r}")
+        self.path = Path(path)
+        self._part = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex}.part{self.path.suffix}")
+        self._fps = fps
+        self._camera = camera
+        self._codec = codec
+        self._action_units = action_units
+        self._writer: cv2.VideoWriter | None = None
+        self._canvas: BGRImage | None = None
+        self._frame = 0
+        self._faces = 0
+        self._size = (0, 0)
+
+    def write(self, result: FrameResult, image: BGRImage) -> None:
+        """Draw a face; the frame is written when the next one comes.
+
+        Raises
+        ------
+        OutputError
+            The video cannot be written.
+        """
+        if self._canvas is None or result.frame != self._frame:
+            self._write_frame()
+            self._canvas, self._frame, self._faces = image.copy(), result.frame, 0
+        draw_result(self._canvas, result, self._camera, action_units=self._action_units, panel=self._faces)
+        self._faces += 1
+
+    def close(self) -> None:
+        """Finish the file.
+
+        Raises
+        ------
+        OutputError
+            The video cannot be written.
+        """
+        self._write_frame()
+        self._canvas = None
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        try:
+            if not self._part.is_file() or self._part.stat().st_size == 0:
+                raise OutputError(f"{self.path}: nothing was written (is the disk full?)")
+            os.replace(self._part, self.path)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+
+    def discard(self) -> None:
+        """Remove the unfinished file."""
+        self._canvas = None
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+        self._part.unlink(missing_ok=True)
+
+    def _write_frame(self) -> None:
+        if self._canvas is None:
+            return
+        if self._writer is None:
+            self._open(self._canvas)
+        assert self._writer is not None
+        size = (self._canvas.shape[1], self._canvas.shape[0])
+        # Images of a folder may differ in size; a video's frames may not.
+        frame = self._canvas if size == self._size else cv2.resize(self._canvas, self._size)
+        self._writer.write(frame)
+
+    def _open(self, first: BGRImage) -> None:
+        self._size = (first.shape[1], first.shape[0])
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+        code = cv2.VideoWriter.fourcc(*self._codec)
+        self._writer = cv2.VideoWriter(str(self._part), code, self._fps, self._size)
+        if not self._writer.isOpened():
+            self.discard()
+            raise OutputError(
+                f"{self.path}: OpenCV cannot write {self._codec} into {self.path.suffix or 'such a file'}; "
+                "try codec='MJPG' with .avi"
+            )
+
+
+class TrackedImageSink:
+    """Writes one image with all its faces drawn, as OpenFace's single-image program does.
+
+    Parameters
+    ----------
+    path : path-like
+        Its ending says the format; OpenFace's is .jpg. Appears when the sink is closed.
+    camera : Camera, optional
+        That the pose was computed with; guessed from the image size by default.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], camera: Camera | None = None) -> None:
+        self.path = Path(path)
+        self._camera = camera
+        self._canvas: BGRImage | None = None
+        self._faces = 0
+
+    def write(self, result: FrameResult, image: BGRImage) -> None:
+        """Draw a face."""
+        if self._canvas is None:
+            self._canvas = image.copy()
+        draw_result(self._canvas, result, self._camera, panel=self._faces, rejected=True)
+        self._faces += 1
+
+    def close(self) -> None:
+        """Write the file.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        if self._canvas is not None:
+            write_image(self.path, self._canvas)
+            self._canvas = None
+
+    def discard(self) -> None:
+        """Forget the image."""
+        self._canvas = None

@@ -1,0 +1,63 @@
+"""Compare every stage with the C++ reference and print one table: `python tests/parity`.
+
+Each stage is a module beside this one with a function ``rows(shared)`` that yields `table.Row`s. The exit
+status is 1 if a bar is missed or a stage fails, else 0, also where there is no reference material.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from table import Row, format_table
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STAGES = ("stage_mtcnn", "landmarks", "stage_au")
+
+
+def stage_rows(stage: str, shared: Path) -> Iterator[Row]:
+    """Yield a stage's rows; a stage that fails is a missed bar and does not hide the others."""
+    start = time.perf_counter()
+    try:
+        for row in importlib.import_module(stage).rows(shared):
+            print(f"{stage}: {row.stage}: {row.measured}", file=sys.stderr, flush=True)
+            yield row
+    except Exception as error:
+        traceback.print_exc()
+        yield Row(stage, "runs", f"{type(error).__name__}: {error}", False)
+    print(f"{stage}: {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Run the stages."""
+    parser = argparse.ArgumentParser(prog="parity", description=__doc__.splitlines()[0])
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"only these of: {', '.join(STAGES)}")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the rows to this file")
+    arguments = parser.parse_args()
+    unknown = set(arguments.stages) - set(STAGES)
+    if unknown:
+        parser.error(f"no stage {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}")
+    shared = Path(os.environ.get("PYFACEAU_SHARED", REPOSITORY.parent / "shared")).resolve()
+    if not (shared / "gold").is_dir():
+        print(f"parity skipped: no reference material in {shared} (set PYFACEAU_SHARED to its folder)")
+        return 0
+    os.environ.setdefault("OPENFACE_MODELS_DIR", str(shared / "openface"))
+    rows = [row for stage in arguments.stages or STAGES for row in stage_rows(stage, shared)]
+    print(format_table(rows))
+    if arguments.json is not None:
+        arguments.json.write_text(
+            json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8"
+        )
+    return 0 if rows and all(row.passed for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

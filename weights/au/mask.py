@@ -1,0 +1,30 @@
+"""Triangles that cover the face: our own mask for the aligned face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pyclnf.io import atomic_write, read_pdm
+from pyfaceau.alignment.aligner import RAISE, RAISED_POINTS
+from scipy.spatial import Delaunay
+
+
+def face_triangles(pdm: Path) -> NDArray[np.int32]:
+    """Delaunay triangles (t, 3) of the frontal mean shape with brows and jaw ends raised over the forehead.
+
+    The union is the convex hull: jaw, temples and forehead up to the raised brows, concavities included.
+    """
+    mean = read_pdm(pdm).mean.reshape(3, -1)
+    points = mean[:2].T.astype(np.float64)
+    points[RAISED_POINTS, 1] -= RAISE
+    triangles = np.sort(Delaunay(points).simplices.astype(np.int32), axis=1)
+    return triangles[np.lexsort(triangles.T[::-1])]
+
+
+def write_triangles(path: Path, triangles: NDArray[np.int32]) -> None:
+    """Write triangles in OpenFace's text form: count, 3, type, then one triangle a line."""
+    lines = [str(len(triangles)), "3", "4", *(" ".join(map(str, row)) for row in triangles.tolist())]
+    with atomic_write(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())

@@ -1,0 +1,84 @@
+"""The annotated material: crops, clips, their 68 points and MediaPipe's blendshapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from weights.landmarks.data import load_keypoints, split_of
+from weights.landmarks.prepare import make_labels
+
+U8 = NDArray[np.uint8]
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture with what is known about its face.
+
+    Attributes
+    ----------
+    subject : person (crops) or clip
+    part : ``train``, ``validation`` or ``test``, fixed by the person's name
+    image : (H, W, 3) uint8 BGR
+    points : (68, 2) float64 px
+    blendshapes : (52,) float64, MediaPipe's
+    """
+
+    subject: str
+    part: str
+    image: U8
+    points: F64
+    mediapipe: F64
+    blendshapes: F64
+
+
+def blendshape_names(data: Path) -> tuple[str, ...]:
+    """Names of MediaPipe's blendshapes, in the order of `Frame.blendshapes`."""
+    with np.load(data / "keypoints" / "mediapipe.npz", allow_pickle=False) as stored:
+        return tuple(str(name) for name in stored["blendshape_names"])
+
+
+def crops(data: Path) -> Iterator[Frame]:
+    """Crops of ``keypoints`` with trusted labels where MediaPipe found the face."""
+    faces = load_keypoints(data / "keypoints")
+    labels, _ = make_labels(faces)
+    with np.load(data / "keypoints" / "mediapipe.npz", allow_pickle=False) as stored:
+        blendshapes = stored["blendshapes"].astype(np.float64)
+    usable = labels.trusted & ~np.isnan(blendshapes).any(axis=1)
+    for i in np.flatnonzero(usable):
+        person = str(faces.persons[i])
+        image = cv2.imread(str(faces.folder / "images" / faces.names[i]), cv2.IMREAD_COLOR)
+        if image is None:
+            raise FileNotFoundError(f"{faces.folder / 'images' / faces.names[i]}: not a readable image")
+        yield Frame(
+            person,
+            split_of(person),
+            np.asarray(image, np.uint8),
+            labels.fused[i],
+            faces.mediapipe[i],
+            blendshapes[i],
+        )
+
+
+def clips(data: Path) -> Iterator[Frame]:
+    """All frames of ``clips`` where MediaPipe found the face; points through the map learnt on the crops."""
+    _, mapping = make_labels(load_keypoints(data / "keypoints"))
+    for path in sorted((data / "clips").glob("*.avi")):
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
+            mediapipe = stored["points"].astype(np.float64)
+            blendshapes = stored["blendshapes"].astype(np.float64)
+        reader = cv2.VideoCapture(str(path))
+        for index in range(len(mediapipe)):
+            there, image = reader.read()
+            if not there:
+                break
+            if np.isnan(mediapipe[index]).any():
+                continue
+            points = mapping(mediapipe[index : index + 1])[0]
+            yield Frame(path.stem, "train", np.asarray(image, np.uint8), points, mediapipe[index], blendshapes[index])

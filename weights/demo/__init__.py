@@ -1,0 +1,1 @@
+"""The demo clip: a public-domain portrait animated by known action units."""

@@ -1,0 +1,75 @@
+"""Trained networks to OpenFace's files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyclnf.io import CENExpert, CENFile, DenseLayer, PDMFile, write_pdm
+
+from .cen import Networks
+from .data import MIRROR_68
+from .patches import SCALES, VIEW_YAW_DEGREES, frontal_experts
+from .pdm import ShapeModel
+from .sampling import SUPPORT
+from .warp import view_warps
+
+RELU, SIGMOID = 2, 0
+EMPTY = CENExpert(SUPPORT, SUPPORT, (), 0.0)
+
+
+def _expert(networks: Networks, index: int, confidence: float) -> CENExpert:
+    layers = []
+    depth = len(networks.weights)
+    for k in range(depth):
+        weight = networks.weights[k][index]
+        if k == 0:  # input element 0 is the constant 1; the bias is a Mat of its own
+            weight = np.concatenate([np.zeros((len(weight), 1), dtype=np.float32), weight], axis=1)
+        activation = RELU if k < depth - 1 else SIGMOID
+        layers.append(DenseLayer(activation, networks.biases[k][index].astype(np.float32), weight.astype(np.float32)))
+    return CENExpert(SUPPORT, SUPPORT, tuple(layers), confidence)
+
+
+def cen_file(
+    scale_index: int, frontal: Networks, side: Networks, confidences: Sequence[NDArray[np.float64]]
+) -> CENFile:
+    """Assemble the experts of one scale; ``confidences`` holds the validation correlations of both views."""
+    own = {int(landmark): k for k, landmark in enumerate(frontal_experts())}
+    view0 = tuple(
+        _expert(frontal, own[i], float(confidences[0][own[i]])) if i in own else EMPTY for i in range(68)
+    )
+    view1 = tuple(_expert(side, i, float(confidences[1][i])) for i in range(68))
+    centres = np.zeros((3, 3))
+    centres[:, 1] = np.radians(VIEW_YAW_DEGREES)
+    return CENFile(
+        scale=SCALES[scale_index],
+        centres=centres,
+        visibility=np.ones((3, 68), dtype=bool),
+        mirror_landmarks=MIRROR_68,
+        mirror_views=np.array([0, 2, 1], dtype=np.int32),
+        experts=(view0, view1, (EMPTY,) * 68),
+    )
+
+
+def export_pdm(model: ShapeModel, path: Path) -> None:
+    """Write the PDM in OpenFace's text format."""
+    write_pdm(
+        path,
+        PDMFile(
+            model.mean.T.reshape(-1).astype(np.float32),
+            model.basis.astype(np.float32),
+            model.eigenvalues.astype(np.float32),
+        ),
+    )
+
+
+def export_triangulations(model: ShapeModel, path: Path) -> None:
+    """Write our Delaunay triangulations: of each view (for drawing) and, as ``*_full``, of the frontal shape."""
+    frontal, side, mirrored = (np.sort(w.triangles, axis=1) for w in view_warps(model))
+    blocks = [f"{len(t)} 3 4\n" + "\n".join(" ".join(map(str, row)) for row in t) + "\n" for t in (frontal, side, mirrored)]
+    header = "# Delaunay triangulations of the mean shape, one for each view\n3\n"
+    path.write_text(header + "".join(f"# view {k}\n{block}" for k, block in enumerate(blocks)))
+    path.with_name(path.stem.replace("tris_68", "tris_68_full") + path.suffix).write_text(blocks[0])

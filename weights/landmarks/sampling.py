@@ -1,0 +1,115 @@
+"""Areas of interest around landmarks, sampled as the fitter samples them, with the fitter's own errors simulated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .geometry import euler_to_matrix, matrix_to_euler
+from .pdm import ShapeModel
+
+Array = NDArray[np.float64]
+SUPPORT = 11  # side of a patch expert's input
+WARP_GRID = 32.0  # OpenCV's warpAffine resolves 1/32 px
+
+
+@dataclass(frozen=True)
+class FittedFaces:
+    """PDM fits of N annotated faces: true points and the model's parameters."""
+
+    points: Array
+    scale: Array
+    euler: Array
+    shift: Array
+    local: Array
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Standard deviations of the simulated fitting errors."""
+
+    angle: tuple[float, float, float] = (0.05, 0.09, 0.05)
+    scale: float = 0.04
+    local_low: float = 0.3
+    local_high: float = 1.1
+
+
+NO_JITTER = Jitter((0.0, 0.0, 0.0), 0.0, 1.0, 1.0)
+
+
+def align_similarity(source: Array, target: Array) -> Array:
+    """2x2 rotation times ratio of RMS radii that takes centred ``source`` (k, 2) to centred ``target``."""
+    a, b = source - source.mean(axis=0), target - target.mean(axis=0)
+    ratio = np.sqrt((b**2).sum() / (a**2).sum())
+    angle = np.arctan2((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(), (a * b).sum())
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.asarray(ratio * np.array([[cos, -sin], [sin, cos]]))
+
+
+def sample_areas(image: NDArray[np.uint8], centres: Array, ref_to_image: Array, side: int) -> NDArray[np.float32]:
+    """Bilinear areas (n, side, side) around ``centres``, 1/32-px grid, zero outside the image."""
+    half = (side - 1) / 2.0
+    grid = np.arange(side) - half
+    a, b = ref_to_image[0, 0], ref_to_image[1, 0]
+    dx = a * grid[None, :] - b * grid[:, None]
+    dy = b * grid[None, :] + a * grid[:, None]
+    x = np.rint((centres[:, 0, None, None] + dx) * WARP_GRID).astype(np.int64)
+    y = np.rint((centres[:, 1, None, None] + dy) * WARP_GRID).astype(np.int64)
+    padded = np.zeros((image.shape[0] + 2, image.shape[1] + 2), dtype=np.float32)
+    padded[1:-1, 1:-1] = image
+    xi, yi = (x >> 5) + 1, (y >> 5) + 1
+    fx, fy = ((x & 31) / np.float32(32.0)).astype(np.float32), ((y & 31) / np.float32(32.0)).astype(np.float32)
+    inside = (xi >= 0) & (yi >= 0) & (xi < padded.shape[1] - 1) & (yi < padded.shape[0] - 1)
+    xi, yi = np.where(inside, xi, 0), np.where(inside, yi, 0)
+    flat, width = padded.ravel(), padded.shape[1]
+    at = yi * width + xi
+    top = flat[at] * (1 - fx) + flat[at + 1] * fx
+    bottom = flat[at + width] * (1 - fx) + flat[at + width + 1] * fx
+    return np.asarray((top * (1 - fy) + bottom * fy) * inside, dtype=np.float32)
+
+
+def simulated_frame(
+    model: ShapeModel, faces: FittedFaces, index: int, patch_scale: float, jitter: Jitter, rng: np.random.Generator
+) -> Array:
+    """Reference-to-image matrix (2, 2) of a fit that is slightly wrong about pose, size and local shape."""
+    local = faces.local[index] * rng.uniform(jitter.local_low, jitter.local_high)
+    limit = 3.0 * np.sqrt(model.eigenvalues)
+    shape = model.shapes(np.clip(local, -limit, limit)[None])[0]
+    euler = faces.euler[index] + rng.normal(size=3) * jitter.angle
+    scale = faces.scale[index] * np.exp(rng.normal() * jitter.scale)
+    seen = scale * shape @ euler_to_matrix(euler)[:2].T
+    return np.asarray(np.linalg.inv(align_similarity(seen, patch_scale * shape[:, :2])))
+
+
+def photometric(image: NDArray[np.uint8], rng: np.random.Generator) -> tuple[NDArray[np.uint8], float]:
+    """Random size, gamma, blur and noise; returns the new image and its size factor."""
+    import cv2
+
+    factor = float(np.exp(rng.uniform(np.log(0.7), np.log(2.2))))
+    method = cv2.INTER_AREA if factor < 1 else (cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR)
+    width, height = max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor))
+    out = cv2.resize(image, (width, height), interpolation=method).astype(np.float32)
+    out = 255.0 * (np.clip(out, 0, 255) / 255.0) ** float(np.exp(rng.normal() * 0.25))
+    if rng.random() < 0.3:
+        out = cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.4, 1.0)))
+    if rng.random() < 0.5:  # uneven light: a linear ramp of gain
+        angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.5)
+        yy, xx = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+        out *= (1.0 + strength * (np.cos(angle) * xx + np.sin(angle) * yy)).astype(np.float32)
+    out += rng.normal(size=out.shape).astype(np.float32) * rng.uniform(0.0, 5.0)
+    return np.clip(np.rint(out), 0, 255).astype(np.uint8), factor
+
+
+def resized_points(points: Array, factor_x: float, factor_y: float) -> Array:
+    """Points after an image resize, pixel centres at integers."""
+    return np.asarray((points + 0.5) * np.array([factor_x, factor_y]) - 0.5)
+
+
+def fitted_faces(model: ShapeModel, points: Array, regularisation: float = 2.0) -> FittedFaces:
+    """Fit the PDM to every annotation."""
+    from .pdm import fit_points
+
+    scale, rotation, shift, local = fit_points(model, points, regularisation)
+    return FittedFaces(points, scale, matrix_to_euler(rotation), shift, local)

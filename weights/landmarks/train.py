@@ -1,0 +1,192 @@
+"""Commands that train the open landmark pack: ``python -m weights.train pdm|cen|early|validator|landmarks``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import early_termination, export, patches, prepare
+from .data import load_keypoints, split_mask, write_manifest, write_split
+from .evaluate import landmark_error, predict
+from .fitting import Fitter, stack_experts
+from .warp import view_warps
+
+LOG = logging.getLogger(__name__)
+ROOT = Path(__file__).resolve().parents[2]
+PACK = ROOT / "pyclnf" / "pyclnf" / "models_open"
+PATCH_COPIES = 3
+CEN_STEPS = 12000
+VALIDATOR_EPOCHS = 8
+SEED = 7
+WINDOWS = (11, 9, 7, 5)
+
+MAIN = "LandmarkDetector cen_general.txt\nDetectionValidator validator_cnn_open.txt\n"
+SUB = (
+    "PDM pdm_68_open.txt\nTriangulations tris_68_open.txt\n"
+    + "".join(f"PatchesCEN patch_experts/cen_patches_{scale:.2f}_open.dat\n" for scale in patches.SCALES)
+    + "EarlyTermination early_term_open.txt\n"
+)
+
+
+def _cen_path(scale: float) -> Path:
+    return PACK / "patch_experts" / f"cen_patches_{scale:.2f}_open.dat"
+
+
+def train_pdm(options: argparse.Namespace) -> None:
+    """PDM, triangulation, split and data manifest."""
+    model = prepare.train_pdm(options.data, options.work)
+    PACK.mkdir(parents=True, exist_ok=True)
+    export.export_pdm(model, PACK / "pdm_68_open.txt")
+    export.export_triangulations(model, PACK / "tris_68_open.txt")
+    folder = ROOT / "weights" / "splits"
+    write_split(load_keypoints(options.data / "keypoints"), folder / "keypoints_people.json")
+    write_manifest([options.data / name for name in ("keypoints", "clips", "ict_facekit")], folder / "data_manifest.json")
+
+
+def train_cen(options: argparse.Namespace) -> None:
+    """Patch experts of the chosen scales, both trained views, and their .dat files."""
+    import torch
+
+    from . import cen
+
+    torch.set_num_threads(options.threads)
+    model = prepare.load_model(options.work / "pdm.npz")
+    learn = prepare.training_faces(options.data, model, "train")
+    check = prepare.training_faces(options.data, model, "validation")
+    for k in options.scales:
+        scale = patches.SCALES[k]
+        areas, truth, owner = patches.collect_areas(model, learn[0], learn[1], k, PATCH_COPIES, SEED)
+        held = patches.collect_areas(model, check[0], check[1], k, 0, SEED + 1)
+        figures = {}
+        for view in (0, 1):
+            data = patches.split_by_view(areas, truth, learn[0].euler[owner, 1], view)
+            started = time.time()
+            networks = cen.train_networks(data, k, options.steps, 100 * k + view, options.work / f"cen_{k}_{view}.pt")
+            networks.save(options.work / f"net_{k}_{view}.npz")
+            test = patches.split_by_view(held[0], held[1], check[0].euler[held[2], 1], view)
+            value = cen.correlation(networks, test, k, 1.0, WINDOWS[k])
+            np.save(options.work / f"confidence_{k}_{view}.npy", value)
+            figures[f"view{view}"] = {
+                "correlation": float(value.mean()), "areas": int(data.areas.shape[1]), "seconds": time.time() - started,
+            }
+            LOG.info("scale %.2f view %d: validation correlation %.4f", scale, view, value.mean())
+        (options.work / f"cen_{k}.json").write_text(json.dumps(figures, indent=1) + "\n")
+        export_cen(options, k)
+
+
+def export_cen(options: argparse.Namespace, k: int) -> None:
+    """Write the experts of scale ``k`` from the work folder into the pack."""
+    from pyclnf.io import write_cen
+
+    from .cen import Networks
+
+    networks = [Networks.load(options.work / f"net_{k}_{view}.npz") for view in (0, 1)]
+    confidences = [np.load(options.work / f"confidence_{k}_{view}.npy") for view in (0, 1)]
+    path = _cen_path(patches.SCALES[k])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_cen(path, export.cen_file(k, *networks, confidences), compact=True)
+
+
+def pack_fitter(work: Path, early: bool, scales: Sequence[float] = patches.SCALES) -> Fitter:
+    """The NumPy fitter on the pack's files, or on the experts of the first few scales."""
+    from pyclnf.io import read_cen
+
+    table = early_termination.read_table(PACK / "early_term_open.txt") if early else None
+    experts = [stack_experts(read_cen(_cen_path(scale))) for scale in scales]
+    return Fitter(prepare.load_model(work / "pdm.npz"), experts, table)
+
+
+def train_early(options: argparse.Namespace) -> None:
+    """Early-termination table and the model descriptions."""
+    fitter = pack_fitter(options.work, early=False, scales=patches.SCALES[:1])
+    faces, images, _ = prepare.training_faces(options.data, fitter.model, "validation")
+    scores = early_termination.first_pass_scores(fitter, faces, images, SEED)
+    early_termination.write_table(early_termination.calibrate(*scores), PACK / "early_term_open.txt")
+    (PACK / "main_ceclm_general.txt").write_text(MAIN)
+    (PACK / "cen_general.txt").write_text(SUB)
+
+
+def train_validator(options: argparse.Namespace) -> None:
+    """Detection validator: synthetic and really fitted shapes, good and bad."""
+    import torch
+
+    from pyclnf.io import write_validator
+
+    from . import validator
+
+    torch.set_num_threads(options.threads)
+    fitter = pack_fitter(options.work, early=False, scales=patches.SCALES[:2])
+    warps = view_warps(fitter.model)
+    sets = {}
+    for part, seed in (("train", SEED), ("validation", SEED + 1)):
+        faces, images, _ = prepare.training_faces(options.data, fitter.model, part)
+        shapes = [(image.shape[0], image.shape[1]) for image in images]
+        graded = validator.join(
+            validator.synthetic_shapes(fitter.model, faces, shapes, 7, seed),
+            validator.fitted_shapes(fitter, faces, images, 1, seed),
+        )
+        sets[part] = (graded, images)
+        LOG.info("%s: %d graded shapes, %.0f %% good", part, len(graded.error), 100 * (graded.error < 0.1).mean())
+    views, figures = [], {}
+    for view, (warp, partner) in enumerate(((warps[0], None), (warps[1], warps[2]))):
+        crops, errors = validator.cut_out(warp, *sets["train"], partner, True, SEED)
+        net, mean, std = validator.train_net(crops, errors, options.epochs, SEED + view)
+        held, held_errors = validator.cut_out(warp, *sets["validation"], partner, False, SEED)
+        accepted = validator.grade(net, mean, std, held) <= 4
+        figures[f"view{view}"] = {
+            "accepted_below_0.08": float(accepted[held_errors < 0.08].mean()),
+            "accepted_above_0.15": float(accepted[held_errors > 0.15].mean()),
+            "accepted_above_0.3": float(accepted[held_errors > 0.3].mean()),
+            "crops": len(crops),
+        }
+        LOG.info("validator view %d: %s", view, figures[f"view{view}"])
+        views.append(validator.export_view(net, mean, std, warp, False))
+        if partner is not None:
+            views.append(validator.export_view(net, mean, std, partner, True))
+    (options.work / "validator.json").write_text(json.dumps(figures, indent=1) + "\n")
+    write_validator(PACK / "validator_cnn_open.txt", validator.assemble(views))
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Error of the pack on the held-out people, from all starting poses and from the frontal one."""
+    fitter = pack_fitter(options.work, early=True)
+    data = load_keypoints(options.data / "keypoints")
+    labels, _ = prepare.make_labels(data)
+    chosen = [int(index) for index in np.flatnonzero(split_mask(data.persons, "test"))]
+    for multi in (True, False):
+        points = predict(lambda image, box, m=multi: fitter.project(fitter.fit_box(image, box, m)), data, labels, chosen)
+        LOG.info("%s: %s", "all poses" if multi else "one pose", landmark_error(points, data.landmarks[chosen]).line())
+
+
+COMMANDS = {
+    "pdm": train_pdm, "cen": train_cen, "early": train_early, "validator": train_validator, "evaluate": evaluate,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(prog="python -m weights.train", description=__doc__)
+    parser.add_argument("command", choices=[*COMMANDS, "landmarks"], help="landmarks = everything in order")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with keypoints/ ...")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "training", help="checkpoints and caches")
+    parser.add_argument("--scales", type=int, nargs="+", default=[0, 1, 2, 3], help="indices of the patch scales")
+    parser.add_argument("--steps", type=int, default=CEN_STEPS, help="training steps of each scale and view")
+    parser.add_argument("--epochs", type=int, default=VALIDATOR_EPOCHS)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    options.work.mkdir(parents=True, exist_ok=True)
+    for name in COMMANDS if options.command == "landmarks" else [options.command]:
+        started = time.time()
+        COMMANDS[name](options)
+        LOG.info("%s took %.0f s", name, time.time() - started)
+
+
+if __name__ == "__main__":
+    main()

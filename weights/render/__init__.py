@@ -1,0 +1,1 @@
+"""Photographs animated by the expression shapes of ICT-FaceKit (training data and the demo clip)."""

@@ -1,0 +1,128 @@
+"""The parts of landmark training that need neither torch nor the training data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from weights.landmarks import labels, pdm
+from weights.landmarks.data import MIRROR_68, split_of
+from weights.landmarks.evaluate import landmark_error
+from weights.landmarks.fitting import Fitter
+from weights.landmarks.geometry import euler_to_matrix, fit_pose, matrix_to_euler, project
+from weights.landmarks.sampling import align_similarity, sample_areas
+from weights.landmarks.warp import CROP, make_warp, mirrored_warp, warp_face
+
+
+@pytest.fixture(scope="module")
+def model() -> pdm.ShapeModel:
+    """A face-like symmetric shape with three modes."""
+    rng = np.random.default_rng(0)
+    mean = rng.normal(size=(68, 3)) * np.array([40.0, 40.0, 15.0])
+    mean = 0.5 * (mean + mean[MIRROR_68] * np.array([-1.0, 1.0, 1.0]))
+    mean -= mean.mean(axis=0)
+    # modes that are no rigid motion and no change of size, like those of a real model
+    rigid = [np.repeat(axis, 68) for axis in np.eye(3)] + [np.cross(axis, mean).T.ravel() for axis in np.eye(3)]
+    basis, _ = np.linalg.qr(np.stack([*rigid, mean.T.ravel(), *rng.normal(size=(3, 204))], axis=1))
+    return pdm.ShapeModel(mean, basis[:, -3:], np.array([300.0, 100.0, 30.0]))
+
+
+def test_mirroring_twice_is_the_identity():
+    np.testing.assert_array_equal(MIRROR_68[MIRROR_68], np.arange(68))
+
+
+def test_euler_angles_survive_the_round_trip():
+    euler = np.random.default_rng(1).uniform(-1.2, 1.2, (50, 3))
+    np.testing.assert_allclose(matrix_to_euler(euler_to_matrix(euler)), euler, atol=1e-12)
+
+
+def test_pose_of_a_rigid_view_is_recovered(model: pdm.ShapeModel):
+    euler = np.array([[0.1, 0.4, -0.2], [-0.2, -0.3, 0.5]])
+    rotation = euler_to_matrix(euler)
+    shapes = np.broadcast_to(model.mean, (2, 68, 3))
+    seen = project(shapes, np.array([0.7, 2.0]), rotation, np.array([[5.0, 9.0], [100.0, 3.0]]))
+    scale, found, shift = fit_pose(shapes, seen, np.ones(68), 60)
+    np.testing.assert_allclose(scale, [0.7, 2.0], rtol=1e-4)
+    np.testing.assert_allclose(found, rotation, atol=1e-3)
+    np.testing.assert_allclose(project(shapes, scale, found, shift), seen, atol=0.05)
+
+
+def test_point_fit_recovers_local_shape(model: pdm.ShapeModel):
+    local = np.array([[12.0, -8.0, 4.0]])
+    euler = np.array([[0.05, 0.3, 0.1]])
+    seen = project(model.shapes(local), np.array([1.3]), euler_to_matrix(euler), np.array([[50.0, 60.0]]))
+    scale, rotation, shift, found = pdm.fit_points(model, seen, regularisation=1e-6, iterations=150)
+    np.testing.assert_allclose(project(model.shapes(found), scale, rotation, shift), seen, atol=0.05)
+
+
+def test_a_person_keeps_its_part_of_the_split():
+    parts = [split_of(f"Person_{k}") for k in range(2000)]
+    assert [split_of(f"Person_{k}") for k in range(2000)] == parts
+    assert 0.15 < parts.count("test") / 2000 < 0.25
+
+
+def test_error_report_ignores_a_constant_shift():
+    truth = np.random.default_rng(2).uniform(0, 100, (5, 68, 2))
+    truth[:, 36], truth[:, 45] = [10.0, 50.0], [60.0, 50.0]
+    report = landmark_error(truth + np.array([2.0, -1.0]), truth)
+    np.testing.assert_allclose(report.per_image, 0.0, atol=1e-12)
+    np.testing.assert_allclose(report.offset, [0.04, -0.02])
+
+
+def test_areas_sample_the_image_bilinearly_and_are_black_outside():
+    image = np.add.outer(np.arange(40) * 3, np.arange(50) * 2).astype(np.uint8)
+    area = sample_areas(image, np.array([[20.5, 11.25]]), np.eye(2), 11)[0]
+    expected = np.add.outer((11.25 + np.arange(-5, 6)) * 3, (20.5 + np.arange(-5, 6)) * 2)
+    np.testing.assert_allclose(area, expected, atol=1e-3)
+    assert not sample_areas(image, np.array([[-30.0, 10.0]]), np.eye(2), 11).any()
+
+
+def test_alignment_maps_a_turned_and_scaled_shape_onto_the_original(model: pdm.ShapeModel):
+    turn = 1.7 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    shape = model.mean[:, :2]
+    np.testing.assert_allclose(align_similarity(shape, shape @ turn.T), turn, atol=1e-9)
+
+
+def test_box_start_fills_the_box(model: pdm.ShapeModel):
+    fitter = Fitter(model, ())
+    points = fitter.project(fitter.from_box((10.0, 20.0, 80.0, 90.0), (0.0, 0.0, 0.0)))
+    size = points.max(axis=0) - points.min(axis=0)
+    assert size.mean() == pytest.approx(85.0, rel=0.02)
+    np.testing.assert_allclose((points.max(axis=0) + points.min(axis=0)) / 2, [50.0, 65.0], atol=1e-6)
+
+
+def test_warp_of_the_destination_itself_is_the_identity(model: pdm.ShapeModel):
+    warp = make_warp(model, 0.0)
+    image = np.random.default_rng(3).integers(0, 255, (100, 100)).astype(np.uint8)
+    shift = 29.5 + 20.0
+    pixels = warp_face(warp, image, warp.destination.astype(np.float64) + shift)
+    assert pixels is not None
+    cols, rows = np.nonzero(warp.mask.T)
+    inner = (cols > 2) & (cols < CROP - 3) & (rows > 2) & (rows < CROP - 3)
+    np.testing.assert_allclose(pixels[inner], image[rows[inner] + 20, cols[inner] + 20], atol=8.0)
+
+
+def test_mirrored_warp_sees_the_mirror_image(model: pdm.ShapeModel):
+    warp = make_warp(model, 0.4)
+    np.testing.assert_array_equal(mirrored_warp(warp).mask, warp.mask[:, ::-1])
+
+
+def test_label_bias_is_found_and_undone():
+    rng = np.random.default_rng(4)
+    mediapipe = rng.normal(size=(400, 478, 3)) * 20 + 100
+    size = rng.uniform(20, 90, 400)
+    mediapipe[:, 33, :2] = rng.uniform(50, 60, (400, 2))
+    mediapipe[:, 263] = mediapipe[:, 33] + np.stack([size, 0 * size, 0 * size], axis=1)
+    truth = np.zeros((400, 68, 2))
+    shift = np.array([0.5, 1.0]) + size[:, None] * np.array([0.02, 0.01])
+    for ours, theirs in labels.ANCHORS:
+        truth[:, ours] = mediapipe[:, theirs, :2] + shift + rng.normal(size=(400, 2)) * 0.3
+    bias = labels.estimate_bias(truth, mediapipe)
+    np.testing.assert_allclose(bias.shift(np.array([40.0])), [[1.3, 1.4]], atol=0.08)
+
+
+def test_bins_up_to_four_mean_success():
+    pytest.importorskip("torch")
+    from weights.landmarks.validator import bin_of
+
+    assert bin_of(np.array([0.0, 0.099, 0.101, 5.0])).tolist() == [0, 4, 5, 19]
