@@ -1,0 +1,1 @@
+"""Speed and memory of the pipeline, one command each."""
