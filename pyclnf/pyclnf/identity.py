@@ -41,7 +41,7 @@ class _Person:
         return any(same_face(box, place) for place in self.places(frame))
 
     def may_be_back_at(self, box: Box, frame: int) -> float:
-        """Overlap of doubled boxes, as a face moves about its width until it is detected again; 0 if it is too small."""
+        """Overlap of doubled boxes, as a face may move by its width before it is found again; 0 if small."""
         wide = [doubled(place) for place in self.places(frame)]
         best = max(wide, key=lambda place: intersection_over_union(doubled(box), place))
         return intersection_over_union(doubled(box), best) if same_face(doubled(box), best) else 0.0
@@ -61,8 +61,9 @@ class _Person:
 class Identities:
     """Gives the faces in the slots of a tracker identities that last.
 
-    A new face gets a new number, unless it appears near the place where somebody of about its size was lost not long ago. A slot
-    whose fit jumps elsewhere, as when its face goes behind another, does not take its identity along.
+    A new face gets a new number, unless it appears near the place where somebody of about its size was lost
+    not long ago. A slot whose fit jumps elsewhere, as when its face goes behind another, does not take its
+    identity along.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ class Identities:
 
     Notes
     -----
-    Only positions and sizes decide: somebody who takes the place of a person just gone is taken for that person.
+    Only positions and sizes decide: who takes the place of a person just gone is taken for that person.
     """
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
@@ -100,13 +101,17 @@ class Identities:
         Returns
         -------
         dict of int to int
-            Identity by slot. A slot that is missing shows a face which another slot tracks, and is to be given up.
+            Identity by slot. A slot that is missing is to be given up: another one tracks its face.
         """
         self._frame += 1
         boxes = {slot: box for slot, (box, _) in faces.items()}
         good = {slot for slot, (_, success) in faces.items() if success}
         self._lose(slot for slot in [*self._held] if slot not in faces or slot in started)
-        strayed = [s for s in self._held if s in good and not self._held[s].is_expected_at(boxes[s], self._frame)]
+        strayed = [
+            slot
+            for slot, person in self._held.items()
+            if slot in good and not person.is_expected_at(boxes[slot], self._frame)
+        ]
         self._lose(strayed)
         self._forget()
         steady = {slot: boxes[slot] for slot in self._held if slot in good}
@@ -118,7 +123,7 @@ class Identities:
         self._recognise(newcomers, good)
         steady |= {slot: box for slot, box in newcomers.items() if slot in good}
         for slot, box in steady.items():
-            # Where two fits coincide, one of them may be on the other's face: no evidence of where anybody is.
+            # Where two fits coincide, one may be on the other's face: no evidence of where anybody is.
             if not any(same_face(box, other) for number, other in steady.items() if number != slot):
                 self._held[slot].move_to(box, self._frame)
         return {slot: person.face_id for slot, person in sorted(self._held.items())}
@@ -132,7 +137,7 @@ class Identities:
         self._lost = {n: p for n, p in self._lost.items() if self._frame - p.frame <= self.remembered}
 
     def _recognise(self, newcomers: Mapping[int, Box], good: Collection[int]) -> None:
-        """Give each newcomer the identity of whoever was lost, or is failing in another slot, nearby; the best match first."""
+        """Give newcomers the identities of those who were lost, or are failing in another slot, nearby."""
         holders = {person.face_id: slot for slot, person in self._held.items() if slot not in good}
         missing = self._lost | {number: self._held[slot] for number, slot in holders.items()}
         matches = [

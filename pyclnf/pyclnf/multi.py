@@ -73,9 +73,10 @@ class MultiFaceTracker:
     threads : int
         Threads per fit; results do not depend on it.
     stable_ids : bool
-        False: `face_id` is the number of the tracker, as in OpenFace, so a newcomer gets the number of a face that has gone.
-        True: every newcomer gets a new number, a face that comes back soon where it was lost gets its old one, and two
-        trackers never stay on one face; see :class:`pyclnf.identity.Identities`.
+        False: `face_id` is the number of the tracker, as in OpenFace, so that a newcomer gets the number of a
+        face that has gone. True: a newcomer gets a new number, a face that comes back soon and near where it
+        was lost gets its old one, and two trackers do not stay on one face; see
+        :class:`pyclnf.identity.Identities`.
 
     Raises
     ------
@@ -84,9 +85,10 @@ class MultiFaceTracker:
 
     Notes
     -----
-    Behaves like OpenFace's ``FaceLandmarkVidMulti``. In every eighth frame, if a tracker is free, faces are detected; those that overlap
-    a tracked face are passed over, and each other starts a free tracker, best detection first. A tracker follows its face without
-    looking for it again, and after six failures in a row it is free.
+    Behaves like OpenFace's ``FaceLandmarkVidMulti``. In every eighth frame, if a tracker is free, faces are
+    detected; those that overlap a tracked face are passed over, and each other one starts a free tracker, the
+    best detection first. A tracker follows its face without looking for it again, and after six failures in a
+    row it is free.
 
     Examples
     --------
@@ -160,7 +162,7 @@ class MultiFaceTracker:
         return self._faces(started)
 
     def _new_faces(self, frame: npt.NDArray[Any]) -> list[Box]:
-        """Detected faces that no tracker holds."""
+        """Find faces that no tracker holds."""
         held = [bounding_box(slot.fit.landmarks) for slot in self._slots if slot.fit is not None]
         if self._frame % _SEARCH_EVERY or len(held) == len(self._slots):
             return []

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 Box = tuple[float, float, float, float]  # x, y, width, height in px
 
-# OpenFace 2.2, FaceLandmarkVidMulti: a detection is a face already tracked if the intersection exceeds half of what only one of the
-# two boxes covers. As intersection over union that is a third.
+# OpenFace 2.2, FaceLandmarkVidMulti.cpp: a detection is of a face already tracked if the intersection exceeds
+# half of the area that only one of the two boxes covers. As intersection over union that is a third.
 SAME_FACE = 1.0 / 3.0
 
 

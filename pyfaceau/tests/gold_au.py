@@ -75,8 +75,8 @@ def run_video(shared: Path, mode: str, name: str) -> VideoRun:
     landmarks = np.ascontiguousarray(np.load(folder / "landmarks_2x68.npy").transpose(0, 2, 1))
     names, class_names = (line.split() for line in (folder / "au_names.txt").read_text().splitlines()[:2])
     gold_intensities = np.load(folder / "au_reg_online.npy")
-    # The analyser gets the validator's verdict, which is not stored: the success column is the detector's return
-    # value and differs from it right after a detection. Frames that failed are stored as zeros.
+    # The analyser gets the validator's verdict. It is not stored: the success column is the detector's return
+    # value, which can differ right after a detection. But frames that failed are stored as zeros.
     success = gold_intensities.any(axis=1)
     sampled = np.load(folder / "hog_frame.npy")[:, 0].astype(int)
     gold_medians = dict(

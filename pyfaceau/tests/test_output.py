@@ -9,62 +9,184 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_results import INTENSITIES, PRESENCES, made_up_result
 
 from pyfaceau.errors import OutputError
-from pyfaceau.output import ResultTable, check_target, column_names, write_table
+from pyfaceau.output import (
+    ImmediateTable,
+    ResultTable,
+    check_target,
+    column_names,
+    image_table,
+    write_table,
+)
 
-INTENSITIES, PRESENCES = ("AU01", "AU12"), ("AU01", "AU12", "AU28")
+SUCCESSES = (True, False, True)
 
 
-def small_table(include=("pose", "landmarks", "aus"), attrs=None) -> pd.DataFrame:
+def table_of(include, attrs=None) -> pd.DataFrame:
     table = ResultTable(include, INTENSITIES, PRESENCES)
-    for number in (1, 2):
-        landmarks = np.arange(136.0).reshape(68, 2) + number
-        table.append(number, (number - 1) / 25, 0.98, number == 1, np.arange(6) * number, landmarks)
-    return table.to_dataframe(np.array([[0.1, 2], [0, 3]]), np.array([[0, 1, 1], [0, 0, 1]]), attrs)
+    for number, success in enumerate(SUCCESSES, start=1):
+        table.append(made_up_result(number, success=success))
+    intensities = np.arange(3.0)[:, None] + np.zeros(len(INTENSITIES))
+    return table.to_dataframe(intensities, np.ones((3, len(PRESENCES))), attrs)
+
+
+def small_table(attrs=None) -> pd.DataFrame:
+    return table_of(("pose", "landmarks", "aus"), attrs)
 
 
 def test_columns_have_openface_names_and_order():
-    names = column_names(("aus", "pose"), INTENSITIES, PRESENCES)
+    names = column_names(("aus", "pose"), ("AU01_r", "AU12_r"), ("AU01_c", "AU12_c", "AU28_c"))
     assert ", ".join(names) == (
         "frame, face_id, timestamp, confidence, success, pose_Tx, pose_Ty, pose_Tz, pose_Rx, pose_Ry, "
         "pose_Rz, AU01_r, AU12_r, AU01_c, AU12_c, AU28_c"
     )
-    with_landmarks = column_names(("landmarks",), (), ())
-    assert with_landmarks[5:7] == ["x_0", "x_1"]
-    assert with_landmarks[73] == "y_0"
-    assert len(with_landmarks) == 5 + 136
+
+
+def test_all_columns_are_openfaces_714_each_at_its_place():
+    names = column_names("openface", INTENSITIES, PRESENCES)
+    assert len(names) == len(set(names)) == 714
+    places = {
+        "gaze_0_x": 5,
+        "gaze_angle_x": 11,
+        "eye_lmk_x_0": 13,
+        "eye_lmk_y_0": 69,
+        "eye_lmk_X_0": 125,
+        "eye_lmk_Z_55": 292,
+        "pose_Tx": 293,
+        "x_0": 299,
+        "y_0": 367,
+        "X_0": 435,
+        "Z_67": 638,
+        "p_scale": 639,
+        "p_ty": 644,
+        "p_0": 645,
+        "p_33": 678,
+        "AU01_r": 679,
+        "AU01_c": 696,
+    }
+    assert {name: names.index(name) for name in places} == places
 
 
 def test_rows_hold_what_was_appended():
-    table = small_table()
-    assert list(table.columns) == column_names(("pose", "landmarks", "aus"), INTENSITIES, PRESENCES)
-    assert table["frame"].tolist() == [1, 2]
-    assert table["success"].tolist() == [1, 0]
-    assert table["success"].dtype == np.int64
-    assert table.loc[1, "pose_Rz"] == 10
-    assert (table.loc[0, "x_67"], table.loc[0, "y_67"]) == (135, 136)
-    assert table["AU12_r"].tolist() == [2, 3]
-    assert table["AU28_c"].tolist() == [1, 1]
+    table = table_of("openface")
+    assert list(table.columns) == column_names("openface", INTENSITIES, PRESENCES)
+    assert table["frame"].tolist() == [1, 2, 3]
+    assert table["success"].tolist() == [1, 0, 1]
+    assert set(table.dtypes[["frame", "face_id", "success"]]) == {np.dtype(np.int64)}
+    assert set(table.dtypes.drop(["frame", "face_id", "success"])) == {np.dtype(np.float64)}
+    third = made_up_result(3)
+    row = table.iloc[2]
+    assert row["timestamp"] == third.timestamp
+    assert row["confidence"] == third.confidence
+    assert [row["gaze_0_x"], row["gaze_1_z"]] == [third.gaze.directions[0, 0], third.gaze.directions[1, 2]]
+    assert [row["gaze_angle_x"], row["gaze_angle_y"]] == third.gaze.angles.tolist()
+    assert [row["eye_lmk_x_5"], row["eye_lmk_y_55"]] == [
+        third.gaze.landmarks[5, 0],
+        third.gaze.landmarks[55, 1],
+    ]
+    assert row["eye_lmk_Y_30"] == np.float32(third.gaze.landmarks_3d[30, 1])
+    assert row["eye_lmk_Z_0"] == np.float32(third.gaze.landmarks_3d[0, 2])
+    assert [row["pose_Tz"], row["pose_Rz"]] == [third.pose[2], third.pose[5]]
+    assert [row["x_67"], row["y_0"]] == [third.landmarks[67, 0], third.landmarks[0, 1]]
+    assert [row["X_3"], row["Z_67"]] == np.float32(
+        [third.landmarks_3d[3, 0], third.landmarks_3d[67, 2]]
+    ).tolist()
+    assert [row["p_scale"], row["p_ty"]] == third.fit.params_global[[0, 5]].tolist()
+    assert row["p_33"] == third.fit.params_local[33]
+    assert [row["AU45_r"], row["AU28_c"]] == [2, 1]
+
+
+def test_gaze_is_zero_without_a_face_but_eyes_stay():
+    row = table_of("openface").iloc[1]
+    assert (row["gaze_0_x":"gaze_angle_y"] == 0).all()
+    assert row["eye_lmk_x_5"] == made_up_result(2, success=False).gaze.landmarks[5, 0]
+
+
+def test_nothing_is_known_before_the_first_face():
+    table = ResultTable(("gaze", "eye_landmarks", "pose", "landmarks", "landmarks_3d", "pdm"))
+    table.append(made_up_result(1, success=False, seen=False))
+    row = table.to_dataframe().iloc[0]
+    assert row[list(row.index[:5])].tolist() == [1, 0, 0, 0.025, 0]
+    assert row[5:].isna().all()
+
+
+def test_groups_come_in_openfaces_order_whatever_the_order_of_wishes():
+    assert list(table_of(["pdm", "gaze"]).columns) == column_names(("gaze", "pdm"), (), ())
+
+
+def test_models_with_other_numbers_of_modes_have_their_own_columns():
+    table = ResultTable(("pdm",), n_modes=12)
+    table.append(made_up_result(n_modes=12))
+    assert list(table.to_dataframe().columns)[-1] == "p_11"
+    with pytest.raises(ValueError, match="could not broadcast"):
+        table.append(made_up_result(n_modes=34))
+
+
+def test_table_keeps_all_rows_of_a_long_sequence_and_drops_those_after_a_failure():
+    table = ResultTable(("landmarks",))
+    result = made_up_result()
+    for number in range(1, 1001):
+        table.append(made_up_result(number, face_id=number % 3) if number == 777 else result)
+    assert table.face_ids[776] == 0
+    table.truncate(777)
+    frame = table.to_dataframe()
+    assert len(frame) == len(table) == 777
+    assert frame.loc[776, "x_9"] == made_up_result(777).landmarks[9, 0]
+    assert frame.loc[775, "x_9"] == result.landmarks[9, 0]
+
+
+def test_later_rows_do_not_change_a_table_that_was_built():
+    table = ResultTable("openface")
+    table.append(made_up_result(1))
+    none = np.empty((1, 0))
+    before = table.to_dataframe(none, none)
+    copy = before.copy(deep=True)
+    table.append(made_up_result(2))
+    pd.testing.assert_frame_equal(before, copy)
+
+
+def test_action_units_of_single_images_are_those_of_the_result():
+    faces = [made_up_result(face_id=0), made_up_result(face_id=1)]
+    table = image_table(faces, "openface")
+    assert list(table.columns) == column_names("openface", INTENSITIES, PRESENCES)
+    assert table["AU12_r"].tolist() == [face.au_intensities["AU12"] for face in faces]
+    assert table["AU28_c"].tolist() == [face.au_presences["AU28"] for face in faces]
+    assert table["face_id"].tolist() == [0, 1]
+    assert len(image_table([], "openface")) == 0
+
+
+def test_gaze_of_a_rejected_face_is_kept_in_single_images():
+    rejected = made_up_result(success=False)
+    assert image_table([rejected], ("gaze",)).loc[0, "gaze_0_x"] == rejected.gaze.directions[0, 0]
+
+
+def test_static_columns_stand_beside_dynamic_ones():
+    table = ResultTable(("aus",), ("AU01_r", "AU01_r_static"), ("AU01_c",))
+    table.append(made_up_result())
+    frame = table.to_dataframe(np.array([[1.0, 2.0]]), np.array([[1.0]]))
+    assert frame[["AU01_r", "AU01_r_static", "AU01_c"]].iloc[0].tolist() == [1, 2, 1]
 
 
 def test_sequence_without_frames_keeps_its_columns():
-    table = ResultTable(("pose", "aus"), INTENSITIES, PRESENCES)
-    empty = table.to_dataframe(np.empty((0, 2)), np.empty((0, 3)))
-    assert list(empty.columns) == column_names(("pose", "aus"), INTENSITIES, PRESENCES)
+    table = ResultTable("openface", INTENSITIES, PRESENCES)
+    empty = table.to_dataframe(np.empty((0, 17)), np.empty((0, 18)))
+    assert list(empty.columns) == column_names("openface", INTENSITIES, PRESENCES)
     assert len(empty) == 0
+    assert len(ImmediateTable("openface", INTENSITIES, PRESENCES).to_dataframe()) == 0
 
 
 def test_au_values_of_another_length_are_refused():
     table = ResultTable(("aus",), INTENSITIES, PRESENCES)
-    with pytest.raises(ValueError, match=r"shape \(0, 2\), got \(1, 2\)"):
-        table.to_dataframe(np.zeros((1, 2)), np.zeros((0, 3)))
+    with pytest.raises(ValueError, match=r"shape \(0, 17\), got \(1, 17\)"):
+        table.to_dataframe(np.zeros((1, 17)), np.zeros((0, 18)))
     with pytest.raises(ValueError, match="got None"):
         table.to_dataframe()
 
 
 def test_unknown_groups_are_refused_and_named():
-    with pytest.raises(ValueError, match=r"pose, landmarks, aus; got gazes"):
+    with pytest.raises(ValueError, match=r"pdm, aus; got gazes"):
         column_names(("gazes",), (), ())
     with pytest.raises(ValueError, match="not a string"):
         ResultTable("pose")

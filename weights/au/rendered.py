@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +109,12 @@ def degraded(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
 def draw_frames(
     model: ICTModel, frame: Frame, rng: np.random.Generator, count: int = FRAMES_PER_FACE
 ) -> list[tuple[NDArray[np.uint8], F64, dict[str, float], F64]]:
-    """Re-animate one calm photograph: images, exact 68 points, action-unit intensities, head turns."""
+    """Re-animate one calm photograph: images, exact 68 points, action-unit intensities, expression weights."""
     image, points = enlarged(frame)
     fit = fit_ict(model, points, identity_cost=0.8, weight_cost=1.0)
     if fit.rms > MAXIMUM_RESIDUAL * EYE_DISTANCE or max(np.abs(fit.camera.rotation[:2])) > np.deg2rad(28):
         return []
-    # the picture keeps the shape it was fitted with; what is called neutral starts at zero weights
-    puppet = Puppet(model, image, points, replace(fit, weights=fit.weights))
+    puppet = Puppet(model, image, points, fit)
     out = []
     for _ in range(count):
         weights = random_weights(model, rng)
@@ -126,7 +124,7 @@ def draw_frames(
         )
         picture, landmarks = puppet.render(weights, turn, light=light, zoom=float(rng.uniform(0.92, 1.08)))
         truth = model.au_intensities(fit.identity, weights)
-        out.append((degraded(picture, rng), landmarks, truth, np.array(turn)))
+        out.append((degraded(picture, rng), landmarks, truth, weights))
     return out
 
 
@@ -142,7 +140,7 @@ def write_rendered(
             continue
         drawn = draw_frames(model, frame, np.random.default_rng([seed, number]))
         used[frame.subject] = used.get(frame.subject, 0) + bool(drawn)
-        for image, landmarks, truth, turn in drawn:
+        for image, landmarks, truth, weights in drawn:
             cv2.imwrite(str(folder / f"{len(rows):05d}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 93])
             rows.append(
                 {
@@ -150,14 +148,14 @@ def write_rendered(
                     "part": frame.part,
                     "points": landmarks,
                     "truth": list(truth.values()),
-                    "turn": turn,
+                    "weights": weights,
                 }
             )
     aus = list(model.au_intensities(np.zeros(1), np.zeros(len(model.names))))
     np.savez_compressed(
         folder / "truth.npz",
         aus=np.array(aus),
-        **{key: np.array([row[key] for row in rows]) for key in ("subject", "part", "points", "truth", "turn")},
+        **{key: np.array([row[key] for row in rows]) for key in ("subject", "part", "points", "truth", "weights")},
     )
     (folder / "about.json").write_text(json.dumps({"seed": seed, "pictures": len(rows), "faces": sum(used.values())}))
     LOG.info("%d pictures of %d people", len(rows), len(used))

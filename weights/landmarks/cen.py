@@ -25,7 +25,7 @@ HIDDEN: dict[float, tuple[int, int, int]] = {
 TARGET_SIGMA: dict[float, float] = {0.25: 1.0, 0.35: 1.1, 0.5: 1.3, 1.0: 1.8}
 AREAS_PER_STEP, NEAR_WINDOWS, FAR_WINDOWS = 32, 6, 10
 NEAR_REACH = 2
-LEARNING_RATE = 3e-3
+LEARNING_RATE, LATER_LEARNING_RATE = 3e-3, 1.5e-3  # peak of the first and of later cycles
 WEIGHT_DECAY = 1e-4
 INPUT_GAIN = 11.0  # unit-norm patches have elements of about 1/11
 
@@ -107,15 +107,29 @@ def _batch(
     return normalised(flat).to(torch.bfloat16), target
 
 
-def train_networks(data: AreaSet, scale_index: int, steps: int, seed: int, checkpoint: Path) -> Networks:
-    """Train the experts of one scale and view; resumes from ``checkpoint`` if it exists."""
+def _from_networks(networks: Networks) -> list[torch.Tensor]:
+    parameters = []
+    for k, (weight, bias) in enumerate(zip(networks.weights, networks.biases, strict=True)):
+        scaled = torch.from_numpy(weight / (INPUT_GAIN if k == 0 else 1.0)).transpose(1, 2).contiguous()
+        parameters += [scaled.requires_grad_(), torch.from_numpy(bias)[:, None].clone().requires_grad_()]
+    return parameters
+
+
+def train_networks(
+    data: AreaSet, scale_index: int, steps: int, seed: int, checkpoint: Path, start: Networks | None = None
+) -> Networks:
+    """Train the experts of one scale and view for one learning-rate cycle, on from ``start`` if given.
+
+    Resumes from ``checkpoint`` if that exists and belongs to a run of as many steps.
+    """
     scale = SCALES[scale_index]
     generator = torch.Generator().manual_seed(seed)
     areas, truth = torch.from_numpy(data.areas), torch.from_numpy(data.truth)
     sizes = (SUPPORT * SUPPORT, *HIDDEN[scale], 1)
-    parameters = _start(areas.shape[0], sizes, generator)
-    optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps + 1, pct_start=0.08)
+    parameters = _start(areas.shape[0], sizes, generator) if start is None else _from_networks(start)
+    peak = LEARNING_RATE if start is None else LATER_LEARNING_RATE
+    optimiser = torch.optim.AdamW(parameters, lr=peak, weight_decay=WEIGHT_DECAY, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=steps + 1, pct_start=0.08)
     first = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from .data import MIRROR_68
 from .pdm import ShapeModel
 from .sampling import (
-    NO_JITTER,
     SUPPORT,
     FittedFaces,
     Jitter,
@@ -53,25 +52,24 @@ def collect_areas(
     scale_index: int,
     copies: int,
     seed: int,
+    jitter: Jitter,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
     """Areas of all 68 landmarks of all faces: (N, 68, side, side) uint8, truth (N, 68, 2), face index (N,).
 
-    Copy 0 is the image as it is, later copies are photometrically varied; all simulate fitting errors.
-    ``copies == 0`` gives one undisturbed copy (for validation).
+    Copy 0 is the image as it is, later copies are photometrically varied; ``jitter`` simulates fitting errors.
     """
     rng = np.random.default_rng([seed, scale_index])
     scale = SCALES[scale_index]
     side = 2 * REACH[scale_index] + SUPPORT
     big_enough = np.flatnonzero(faces.scale >= MINIMUM_SIZE[scale_index])
-    total = len(big_enough) * max(copies, 1)
+    total = len(big_enough) * copies
     areas = np.empty((total, 68, side, side), dtype=np.uint8)
     truth = np.empty((total, 68, 2), dtype=np.float32)
     owner = np.empty(total, dtype=np.int64)
-    jitter = Jitter() if copies else NO_JITTER
     at = 0
     for index in big_enough:
-        for copy in range(max(copies, 1)):
-            image, points, to_image = images[index], faces.points[index], None
+        for copy in range(copies):
+            image, points = images[index], faces.points[index]
             to_image = simulated_frame(model, faces, index, scale, jitter, rng)
             if copy:
                 varied, _ = photometric(image, rng)

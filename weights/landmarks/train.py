@@ -15,13 +15,16 @@ from . import early_termination, export, patches, prepare
 from .data import load_keypoints, split_mask, write_manifest, write_split
 from .evaluate import landmark_error, predict
 from .fitting import Fitter, stack_experts
+from .sampling import NO_JITTER, Jitter
 from .warp import view_warps
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
 PACK = ROOT / "pyclnf" / "pyclnf" / "models_open"
-PATCH_COPIES = 3
-CEN_STEPS = 12000
+# Copies of each face (the first is the image as it is) and simulated fitting errors of each learning-rate cycle.
+# The second cycle meets worse starts, so that likelihoods tell wrong starting poses from right ones.
+CYCLES = ((3, Jitter()), (4, Jitter(angle=(0.08, 0.14, 0.10), scale=0.08)))
+CEN_STEPS = 4000
 VALIDATOR_EPOCHS = 8
 SEED = 7
 WINDOWS = (11, 9, 7, 5)
@@ -53,31 +56,42 @@ def train_cen(options: argparse.Namespace) -> None:
     """Patch experts of the chosen scales, both trained views, and their .dat files."""
     import torch
 
-    from . import cen
-
     torch.set_num_threads(options.threads)
     model = prepare.load_model(options.work / "pdm.npz")
     learn = prepare.training_faces(options.data, model, "train")
     check = prepare.training_faces(options.data, model, "validation")
     for k in options.scales:
-        scale = patches.SCALES[k]
-        areas, truth, owner = patches.collect_areas(model, learn[0], learn[1], k, PATCH_COPIES, SEED)
-        held = patches.collect_areas(model, check[0], check[1], k, 0, SEED + 1)
-        figures = {}
-        for view in (0, 1):
-            data = patches.split_by_view(areas, truth, learn[0].euler[owner, 1], view)
-            started = time.time()
-            networks = cen.train_networks(data, k, options.steps, 100 * k + view, options.work / f"cen_{k}_{view}.pt")
-            networks.save(options.work / f"net_{k}_{view}.npz")
-            test = patches.split_by_view(held[0], held[1], check[0].euler[held[2], 1], view)
-            value = cen.correlation(networks, test, k, 1.0, WINDOWS[k])
-            np.save(options.work / f"confidence_{k}_{view}.npy", value)
-            figures[f"view{view}"] = {
-                "correlation": float(value.mean()), "areas": int(data.areas.shape[1]), "seconds": time.time() - started,
-            }
-            LOG.info("scale %.2f view %d: validation correlation %.4f", scale, view, value.mean())
-        (options.work / f"cen_{k}.json").write_text(json.dumps(figures, indent=1) + "\n")
+        held = patches.collect_areas(model, check[0], check[1], k, 1, SEED + 1, NO_JITTER)
+        for cycle in range(options.first_cycle, len(CYCLES)):
+            copies, jitter = CYCLES[cycle]
+            areas, truth, owner = patches.collect_areas(model, learn[0], learn[1], k, copies, SEED + 10 * cycle, jitter)
+            for view in (0, 1):
+                data = patches.split_by_view(areas, truth, learn[0].euler[owner, 1], view)
+                test = patches.split_by_view(held[0], held[1], check[0].euler[held[2], 1], view)
+                _train_view(options, k, view, cycle, data, test)
         export_cen(options, k)
+
+
+def _train_view(
+    options: argparse.Namespace, k: int, view: int, cycle: int, data: patches.AreaSet, test: patches.AreaSet
+) -> None:
+    """One learning-rate cycle of one scale and view, from data that are new in every cycle."""
+    from . import cen
+
+    path = options.work / f"net_{k}_{view}.npz"
+    before = cen.Networks.load(path) if cycle else None
+    started = time.time()
+    checkpoint = options.work / f"cen_{k}_{view}_{cycle}.pt"
+    networks = cen.train_networks(data, k, options.steps, 1000 * cycle + 100 * k + view, checkpoint, before)
+    value = cen.correlation(networks, test, k, 1.0, WINDOWS[k])
+    networks.save(path)
+    np.save(options.work / f"confidence_{k}_{view}.npy", value)
+    figures = {
+        "correlation": round(float(value.mean()), 4), "areas": int(data.areas.shape[1]), "cycle": cycle,
+        "seconds": round(time.time() - started),
+    }
+    (options.work / f"cen_{k}_{view}.json").write_text(json.dumps(figures) + "\n")
+    LOG.info("scale %.2f view %d: %s", patches.SCALES[k], view, figures)
 
 
 def export_cen(options: argparse.Namespace, k: int) -> None:
@@ -177,6 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "training", help="checkpoints and caches")
     parser.add_argument("--scales", type=int, nargs="+", default=[0, 1, 2, 3], help="indices of the patch scales")
     parser.add_argument("--steps", type=int, default=CEN_STEPS, help="training steps of each scale and view")
+    parser.add_argument("--first-cycle", type=int, default=0, help="1 goes on from trained experts")
     parser.add_argument("--epochs", type=int, default=VALIDATOR_EPOCHS)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)

@@ -42,6 +42,11 @@ MOUTH = ("M_GumsTongue", "M_Teeth")
 FULL_LIP_GAP = 1.5
 
 _INNER_LIPS = ((61, 67), (62, 66), (63, 65))
+#: Shapes that part the lips or close them again; the others thicken or roll lips that stay shut.
+_LIP_PARTERS = (
+    "jawOpen", "mouthClose", "mouthLowerDown_L", "mouthLowerDown_R", "mouthUpperUp_L", "mouthUpperUp_R",
+    "noseSneer_L", "noseSneer_R", "mouthFunnel", "mouthSmile_L", "mouthSmile_R",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -93,12 +98,14 @@ class ICTModel:
         """Intensities 0-5 of the action units that the weights make, by construction.
 
         A weight of 1 counts as intensity 5. AU25 is the distance of the inner lips beyond that of
-        the neutral face, 1.5 cm counting as 5: it moves with the jaw and with the lip raisers alike.
+        the neutral face, 1.5 cm counting as 5, made by the shapes that part lips: the jaw, the lip
+        raisers and lowerers, and a little by the smile.
         """
         out = {}
         for au, shapes in AU_SHAPES.items():
             out[au] = float(5.0 * np.mean([weights[self.names.index(s)] for s in shapes]))
-        gap = self.lip_gap(self.shape(identity, weights)) - self.lip_gap(self.shape(identity, 0 * weights))
+        parting = np.where(np.isin(self.names, _LIP_PARTERS), weights, 0.0)
+        gap = self.lip_gap(self.shape(identity, parting)) - self.lip_gap(self.shape(identity, 0 * weights))
         out["AU25"] = float(np.clip(5.0 * gap / FULL_LIP_GAP, 0.0, 5.0))
         return dict(sorted(out.items()))
 

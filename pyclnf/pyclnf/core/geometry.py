@@ -101,11 +101,12 @@ def _normalised(points: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32
     return centred * np.float32(1.0 / float(radius) if radius > 0 else 0.0), radius
 
 
-def _singular_vectors(matrix: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _singular_vectors(
+    matrix: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Left and right singular vectors (columns) of a 2x2 matrix, by Jacobi rotations rounded to float32.
 
-    The values are float32 (OpenCV's ``SVD`` keeps angles and norms in double, vectors in float); they come as double
-    for exact products.
+    OpenCV's ``SVD`` keeps angles and norms in double, vectors in float; they come as double for exact products.
     """
     columns = matrix.T.copy()
     vectors = np.eye(2, dtype=np.float32)

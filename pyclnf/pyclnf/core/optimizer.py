@@ -22,6 +22,7 @@ from .patch_experts import nearest_view, new_maps
 
 Float32Array = npt.NDArray[np.float32]
 _REST = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+_NO_SIZE = 1e-6  # px/mm
 
 
 @dataclass
@@ -132,13 +133,16 @@ class Fitter:
         g, p = state.params_global.copy(), state.params_local.copy()
         state.params_global, state.params_local = g, p
         scales = self.model.scales
+        windows = (*windows, *(0,) * len(scales))
         for k, experts in enumerate(scales):
-            window = windows[k] if k < len(windows) else 0
+            window = windows[k]
             if window == 0:
                 continue
+            if not (np.isfinite(g).all() and abs(g[0]) > _NO_SIZE):
+                return False  # points without extent have no similarity to the reference frame
             regularisation, sigma, weight_factor = self._refined(k)
             base = pdm.project_planar(g, p)
-            to_reference, to_image = self._reference_frame(experts.scale, base, p)
+            to_reference, to_image = pdm.reference_frame(base, p, experts.scale)
             view = state.view = nearest_view(experts.centres, g[1:4])
             maps = self._workspace.maps_for(window)
             experts.responses(grey, base, to_image, window, view, maps, self.threads)
@@ -164,7 +168,7 @@ class Fitter:
                 state.likelihood = step(rigid=False, likelihoods=state.landmark_likelihoods)
             else:
                 step(rigid=False)
-            if g[0] < SMALLEST_FACE_SCALE:
+            if not g[0] >= SMALLEST_FACE_SCALE:
                 return False
         return True
 
@@ -178,17 +182,6 @@ class Fitter:
         if regularisation <= 0:
             regularisation = 0.001
         return regularisation, s.sigma + 0.25 * q, s.weight_factor + 2.0 * s.weight_factor * q
-
-    def _reference_frame(
-        self, scale: float, shape: Float32Array, params_local: Float32Array
-    ) -> tuple[Float32Array, Float32Array]:
-        """Similarities image -> reference and back; the reference is the present shape, frontal, at the experts' scale."""
-        upright = np.array([scale, 0.0, 0.0, 0.0, 0.0, 0.0], np.float32)
-        to_reference = _align_planar(shape, self.model.pdm.project_planar(upright, params_local))
-        a, b = float(to_reference[0, 0]), float(to_reference[1, 0])
-        d = 1.0 / (a * a + b * b)
-        to_image = np.array([[a * d, b * d], [-b * d, a * d]], np.float32)
-        return to_reference, to_image
 
     def _fit_parts(self, grey: npt.NDArray[np.uint8]) -> None:
         state, pdm = self.state, self.model.pdm
@@ -212,14 +205,3 @@ class Fitter:
             state.params_global, state.params_local = pdm.fit_planar(merged.reshape(-1))
             state.landmarks = pdm.project_planar(state.params_global, state.params_local)
 
-
-def _align_planar(source: Float32Array, target: Float32Array) -> Float32Array:
-    """:func:`~pyclnf.core.geometry.align_similarity` of planar shapes (all x, then all y)."""
-    a = source.reshape(2, -1).astype(np.float64)
-    b = target.reshape(2, -1).astype(np.float64)
-    a -= a.mean(axis=1, keepdims=True)
-    b -= b.mean(axis=1, keepdims=True)
-    dot, cross = float(np.vdot(a, b)), float(a[0] @ b[1] - a[1] @ b[0])
-    factor = math.sqrt(float(np.vdot(b, b)) / float(np.vdot(a, a))) / math.hypot(dot, cross)
-    c, s = factor * dot, factor * cross
-    return np.array([[c, -s], [s, c]], np.float32)

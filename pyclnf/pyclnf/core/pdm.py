@@ -193,6 +193,28 @@ class PDM:
         )
         return out
 
+    def reference_frame(
+        self, landmarks: Float32Array, params_local: Float32Array, scale: float
+    ) -> tuple[Float32Array, Float32Array]:
+        """Similarities between the image and the frame in which patch experts work.
+
+        Parameters
+        ----------
+        landmarks : ndarray, shape (2n,), float32
+            Planar landmarks, px.
+        params_local : ndarray, shape (m,), float32
+            Their shape, which the reference frame shows upright.
+        scale : float
+            Of the reference frame, px/mm.
+
+        Returns
+        -------
+        to_reference, to_image : ndarray, shape (2, 2), float32
+            :func:`~pyclnf.core.geometry.align_similarity` of the two shapes, and its inverse.
+        """
+        out: tuple[Float32Array, Float32Array] = self._core.reference_frame(landmarks, params_local, scale)
+        return out
+
     def mean_shift_fit(
         self,
         *,

@@ -14,7 +14,8 @@ constexpr int kSupportArea = kSupport * kSupport;
 constexpr int kMaxSide = 15 + kSupport - 1;
 
 // Mean and 1 / L2 norm of every 11x11 window of the area. The pixels are integers / 1024, so double sums are exact and
-// sliding them loses nothing; a flat window gets norm 1.
+// sliding them loses nothing. A flat window gets 0: centred, it is all zeros whatever it is divided by, and this keeps the rounding
+// of its correlations out.
 inline void window_statistics(const float* area, int side, int w, float* mean, float* inverse_norm, int pitch) {
     double column[kMaxSide], column2[kMaxSide];
     for (int x = 0; x < side; ++x) {
@@ -37,7 +38,7 @@ inline void window_statistics(const float* area, int side, int w, float* mean, f
             s += column[c + kSupport - 1], s2 += column2[c + kSupport - 1];
             const double m = s / kSupportArea, n2 = s2 - s * m;
             mean[r * pitch + c] = static_cast<float>(m);
-            inverse_norm[r * pitch + c] = n2 > 1e-9 ? static_cast<float>(1.0 / std::sqrt(n2)) : 1.0f;
+            inverse_norm[r * pitch + c] = n2 > 1e-9 ? static_cast<float>(1.0 / std::sqrt(n2)) : 0.f;
             s -= column[c], s2 -= column2[c];
         }
         const float* leave = area + r * side;

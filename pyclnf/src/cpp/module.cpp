@@ -14,6 +14,7 @@
 #include "api.hpp"
 #include "pnp.hpp"
 #include "pool.hpp"
+#include "similarity.hpp"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -118,6 +119,28 @@ class ShapeModel {
             api->fit_landmarks(view, l, r, gd, pd);
         }
         return py::make_tuple(g, p);
+    }
+    // Similarities between the image and the reference frame of a scale: the present shape, upright, at `scale` px/mm.
+    py::tuple reference_frame(F shape, F p, float scale) const {
+        expect(shape.size() == 2 * view.n && p.size() == view.m, "shape must be planar (2n,), params_local (m,)");
+        const int n = view.n;
+        std::vector<float> memory(10 * static_cast<size_t>(n));
+        float *upright = memory.data(), *from = upright + 2 * n, *to = from + 2 * n, *scratch = to + 2 * n;
+        const float g[6] = {scale, 0.f, 0.f, 0.f, 0.f, 0.f};
+        api->project(view, g, p.data(), upright);
+        for (int i = 0; i < n; ++i) {
+            from[2 * i] = shape.data()[i], from[2 * i + 1] = shape.data()[n + i];
+            to[2 * i] = upright[i], to[2 * i + 1] = upright[n + i];
+        }
+        float a[2][2];
+        align_similarity(from, to, n, scratch, a);
+        const double d = 1.0 / (double(a[0][0]) * a[1][1] - double(a[0][1]) * a[1][0]);
+        const float inverse[2][2] = {{static_cast<float>(a[1][1] * d), static_cast<float>(-a[0][1] * d)},
+                                     {static_cast<float>(-a[1][0] * d), static_cast<float>(a[0][0] * d)}};
+        F to_reference({2, 2}), to_image({2, 2});
+        std::memcpy(to_reference.mutable_data(), a, sizeof a);
+        std::memcpy(to_image.mutable_data(), inverse, sizeof inverse);
+        return py::make_tuple(to_reference, to_image);
     }
     // Updates g and p in place.
     float rlms(F responses, Array<uint8_t> visible, std::optional<F> weights, F base, F kernel, F i2r, F r2i, F g, F p, bool rigid,
@@ -452,6 +475,19 @@ py::tuple head_pose(py::array_t<double, py::array::c_style | py::array::forcecas
     return py::make_tuple(R, t);
 }
 
+F align(F source, F target) {
+    expect(source.ndim() == 2 && source.shape(1) == 2 && source.shape(0) >= 2 && target.ndim() == 2 && target.shape(1) == 2 &&
+               source.shape(0) == target.shape(0),
+           "two equal sets of at least two points are needed");
+    const int n = static_cast<int>(source.shape(0));
+    std::vector<float> scratch(4 * static_cast<size_t>(n));
+    F out({2, 2});
+    float a[2][2];
+    align_similarity(source.data(), target.data(), n, scratch.data(), a);
+    std::memcpy(out.mutable_data(), a, sizeof a);
+    return out;
+}
+
 F sgemm(F a, F b) {
     expect(a.ndim() == 2 && b.ndim() == 2 && a.shape(1) == b.shape(0), "a must be (m, k), b (k, n)");
     F c({a.shape(0), b.shape(1)});
@@ -481,6 +517,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("sample_area", &sample_area);
     m.def("warp_inverse_u8", &warp_inverse_u8);
     m.def("solve_pnp", &head_pose);
+    m.def("align_similarity", &align);
     m.def("sgemm", &sgemm);
     py::class_<ShapeModel>(m, "ShapeModel")
         .def(py::init<F, F, F>())
@@ -490,6 +527,7 @@ PYBIND11_MODULE(_core, m) {
         .def("update", &ShapeModel::update)
         .def("fit_landmarks", &ShapeModel::fit_landmarks)
         // What is written in place must not be converted: the result would go to a copy.
+        .def("reference_frame", &ShapeModel::reference_frame)
         .def("rlms", &ShapeModel::rlms, "responses"_a, "visible"_a, "weights"_a, "base"_a, "kernel"_a, "to_reference"_a, "to_image"_a,
              "params_global"_a.noconvert(), "params_local"_a.noconvert(), "rigid"_a, "iterations"_a, "regularisation"_a, "sigma"_a,
              "likelihoods"_a.noconvert());

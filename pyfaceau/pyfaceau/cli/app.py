@@ -11,6 +11,7 @@ import pyfaceau
 
 from .extract import extract
 from .models import models_app
+from .openface import OPENFACE_CONTEXT, openface
 
 app = typer.Typer(
     help="Facial action units, head pose and landmarks of video.",
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(extract)
+app.command(context_settings=OPENFACE_CONTEXT)(openface)
 app.add_typer(models_app, name="models")
 
 

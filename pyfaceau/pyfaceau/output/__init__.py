@@ -6,8 +6,8 @@ from .details import OutputNames, write_of_details
 from .drawing import draw_result
 from .hog import HogFile, HogSink, read_hog
 from .openface_csv import read_openface_csv, write_openface_csv
-from .sink import Sink
-from .table import ResultTable
+from .sink import FileSink, Sink
+from .table import ImmediateTable, ResultTable, image_table
 from .tracked import TrackedImageSink, TrackedVideoSink
 from .writers import FORMATS, check_target, write_table
 
@@ -17,8 +17,10 @@ __all__ = [
     "GROUPS",
     "OPENFACE_FLAGS",
     "AlignedFaceSink",
+    "FileSink",
     "HogFile",
     "HogSink",
+    "ImmediateTable",
     "OutputNames",
     "ResultTable",
     "Sink",
@@ -29,6 +31,7 @@ __all__ = [
     "check_target",
     "column_names",
     "draw_result",
+    "image_table",
     "read_hog",
     "read_openface_csv",
     "write_of_details",

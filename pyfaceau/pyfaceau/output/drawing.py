@@ -39,10 +39,7 @@ _FULL_BAR = 5.0  # intensity
 
 _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
 _EDGES = tuple(
-    (a, b)
-    for a in range(8)
-    for b in range(a + 1, 8)
-    if np.count_nonzero(_CORNERS[a] != _CORNERS[b]) == 1
+    (a, b) for a in range(8) for b in range(a + 1, 8) if np.count_nonzero(_CORNERS[a] != _CORNERS[b]) == 1
 )
 
 

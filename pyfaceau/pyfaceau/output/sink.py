@@ -30,6 +30,13 @@ class Sink(Protocol):
         """Finish the files. Closing again does nothing."""
 
 
+class FileSink(Sink, Protocol):
+    """A sink of files that can also be given up."""
+
+    def discard(self) -> None:
+        """Remove unfinished files, after a failure; does nothing after `close`."""
+
+
 class AtomicFile:
     """A binary file that is written over a whole sequence and takes its name only when it is finished.
 

@@ -66,8 +66,8 @@ class ResultTable:
     ) -> None:
         self.groups = check_groups(include)
         self.attrs: dict[str, Any] = {}
-        self._intensity_names = tuple(n if "_" in n else f"{n}_r" for n in intensity_names)  # LEGACY
-        self._presence_names = tuple(n if "_" in n else f"{n}_c" for n in presence_names)  # LEGACY
+        self._intensity_names = tuple(intensity_names)
+        self._presence_names = tuple(presence_names)
         self._n_modes = n_modes
         self._single_images = single_images
         self._columns: dict[str, slice] = {}  # of each group, in the one or other array
@@ -100,7 +100,7 @@ class ResultTable:
         """Number of the frame of each row."""
         return self._exact.array()[:, HEAD.index("frame")].astype(np.int64)
 
-    def append(self, result: FrameResult, *legacy: Any) -> None:
+    def append(self, result: FrameResult) -> None:
         """Add a row.
 
         Parameters
@@ -114,8 +114,6 @@ class ResultTable:
         ValueError
             The face model has another number of shape parameters than the table.
         """
-        if legacy:  # LEGACY: remove once the pipeline hands over results
-            result = _legacy_result(result, *legacy)  # type: ignore[arg-type]
         self._exact_row[: len(HEAD)] = (
             result.frame,
             result.face_id,
@@ -203,6 +201,75 @@ class ResultTable:
         return blocks
 
 
+class ImmediateTable:
+    """A result table whose action units are those of the frames themselves, as they came: no final pass.
+
+    Parameters
+    ----------
+    include, intensity_names, presence_names, n_modes, single_images
+        As of `ResultTable`.
+    """
+
+    def __init__(
+        self,
+        include: Iterable[str] = DEFAULT_GROUPS,
+        intensity_names: Sequence[str] = (),
+        presence_names: Sequence[str] = (),
+        n_modes: int = N_MODES,
+        *,
+        single_images: bool = False,
+    ) -> None:
+        self._table = ResultTable(
+            include, intensity_names, presence_names, n_modes, single_images=single_images
+        )
+        # "AU01_r" is called "AU01" in a result, "AU01_r_static" is "AU01_static".
+        self._intensities = [name.replace("_r", "", 1) for name in intensity_names]
+        self._presences = [name.replace("_c", "", 1) for name in presence_names]
+        self._aus = History(len(self._intensities) + len(self._presences), np.float64)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def append(self, result: FrameResult) -> None:
+        """Add a row; see `ResultTable.append`."""
+        self._table.append(result)
+        self._aus.append(
+            [result.au_intensities[name] for name in self._intensities]
+            + [result.au_presences[name] for name in self._presences]
+        )
+
+    def to_dataframe(self, attrs: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Build the table; see `ResultTable.to_dataframe`."""
+        intensities, presences = np.split(self._aus.array(), [len(self._intensities)], axis=1)
+        return self._table.to_dataframe(intensities, presences, attrs)
+
+
+def image_table(faces: Sequence[FrameResult], include: Iterable[str] = DEFAULT_GROUPS) -> pd.DataFrame:
+    """Build the table of the faces of single images.
+
+    Parameters
+    ----------
+    faces : sequence of FrameResult
+    include : iterable of str, or "openface"
+        Groups of columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a face; as of `ResultTable.to_dataframe`.
+    """
+    table = ImmediateTable(
+        include,
+        [f"{name}_r" for name in sorted(faces[0].au_intensities)] if faces else (),
+        [f"{name}_c" for name in sorted(faces[0].au_presences)] if faces else (),
+        len(faces[0].fit.params_local) if faces else N_MODES,
+        single_images=True,
+    )
+    for face in faces:
+        table.append(face)
+    return table.to_dataframe()
+
+
 def _fill_gaze(result: FrameResult, out: npt.NDArray[Any]) -> None:
     if result.gaze is None:
         out[:] = np.nan
@@ -246,13 +313,3 @@ _FILL = {
     "landmarks_3d": _fill_landmarks_3d,
     "pdm": _fill_pdm,
 }
-
-
-def _legacy_result(frame, timestamp, confidence, success, pose, landmarks, face_id=0):  # type: ignore  # LEGACY
-    from types import SimpleNamespace
-
-    return SimpleNamespace(
-        frame=frame, timestamp=timestamp, confidence=confidence, success=success, pose=pose,
-        landmarks=landmarks, face_id=face_id, gaze=None, landmarks_3d=None,
-        fit=SimpleNamespace(params_local=np.zeros(34), params_global=np.zeros(6), eyes=None),
-    )

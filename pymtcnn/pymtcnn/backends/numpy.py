@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..weights import Convolution, DetectorWeights, FullyConnected, Layer, MaxPool, NetworkWeights, PReLU
 from . import Backend, NetworkOutput
+from .blas import one_thread
 
 __all__ = ["NumpyNetwork", "create_backend"]
 
@@ -311,7 +312,7 @@ class NumpyNetwork:
 
     def run(self, batch: Float32) -> NetworkOutput:
         """Apply the network; see `pymtcnn.backends.Network.run`."""
-        with self._lock:
+        with self._lock, one_thread():
             outputs = self._forward(batch.transpose(1, 0, 2, 3))
         # Beyond 80 the probability is zero in float32 anyway, and exp would overflow.
         probability = 1 / (1 + np.exp(np.minimum(outputs[0] - outputs[1], np.float32(80))))

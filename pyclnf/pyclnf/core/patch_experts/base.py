@@ -70,6 +70,12 @@ def nearest_view(centres: npt.NDArray[np.float64], rotation: npt.ArrayLike) -> i
     return int(np.argmin((difference * difference).sum(axis=1)))
 
 
+def check_window(window: int) -> None:
+    """Raise ValueError unless a response map of this side can be computed."""
+    if not 3 <= window <= LARGEST_WINDOW or window % 2 == 0:
+        raise ValueError(f"window must be odd and between 3 and {LARGEST_WINDOW}, got {window}")
+
+
 def new_maps(n_points: int, window: int) -> Float32Array:
     """Response maps for `n_points` landmarks, all zero."""
     return np.zeros((n_points, window, MAP_PITCH), np.float32)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ... import _core
 from ...io import CCNFExpert, CCNFFile
-from .base import SUPPORT, Float32Array
+from .base import SUPPORT, Float32Array, check_window
 
 # Neurons with a smaller alpha are skipped. OpenFace 2.2: CCNF_patch_expert.cpp
 SMALLEST_ALPHA = 1e-4
@@ -52,6 +52,7 @@ class CCNFExperts:
         threads: int = 1,
     ) -> None:
         """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
+        check_window(window)  # before a covariance of window**4 values is made
         bank, experts = self._bank(view)
         key = (view, window)
         if key not in self._sigmas:

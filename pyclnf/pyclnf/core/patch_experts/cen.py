@@ -64,26 +64,25 @@ class CENExperts:
 
     def tasks(self, view: int) -> list[tuple[CENExpert, list[tuple[int, bool]]]]:
         """Which expert serves which landmarks of a view, and whether on a mirrored area."""
-        out: list[tuple[CENExpert, list[tuple[int, bool]]]] = []
-        claimed: set[int] = set()
-        for landmark in np.flatnonzero(self.visibility[view]):
+        served: dict[int, tuple[int, CENExpert, bool]] = {}  # landmark: whose expert, the expert, on a mirrored area
+        for landmark in (int(i) for i in np.flatnonzero(self.visibility[view])):
             expert, partner = self._experts[view][landmark], int(self.mirror_landmarks[landmark])
             if view == 0:
-                if not expert.layers:
-                    continue
-                targets = [(int(landmark), False)]
-                if partner != landmark and not self._experts[0][partner].layers:
-                    targets.append((partner, True))
-                    claimed.add(partner)
-                out.append((expert, targets))
+                # A pair is done at once; should both have experts, the later one serves both.
+                if expert.layers:
+                    served[partner] = (landmark, expert, True)
+                    served[landmark] = (landmark, expert, False)
             elif expert.layers:
-                out.append((expert, [(int(landmark), False)]))
+                served[landmark] = (landmark, expert, False)
             else:
                 mirrored = self._experts[int(self.mirror_views[view])][partner]
                 if not mirrored.layers:
                     raise ValueError(f"landmark {landmark} has neither an expert nor a mirrored one in view {view}")
-                out.append((mirrored, [(int(landmark), True)]))
-        return out
+                served[landmark] = (landmark, mirrored, True)
+        out: dict[int, tuple[CENExpert, list[tuple[int, bool]]]] = {}
+        for landmark, (owner, expert, mirror) in served.items():
+            out.setdefault(owner, (expert, []))[1].append((landmark, mirror))
+        return list(out.values())
 
     def _bank(self, view: int) -> _core.CenBank:
         bank = _core.CenBank(self.visibility.shape[1])

@@ -1,0 +1,127 @@
+"""`pyfaceau openface`: the command as a whole, with OpenFace's models where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pyfaceau.cli.app import app
+from pyfaceau.output import read_hog, read_openface_csv
+
+MODEL = "model/main_clnf_general.txt"
+
+
+@pytest.fixture
+def run(shared):
+    def run(*arguments: object):
+        models = ("--models", str(shared / "openface"), "-mloc", MODEL, "-q")
+        return CliRunner().invoke(app, ["openface", *map(str, arguments), *models])
+
+    return run
+
+
+def first_frames(source: Path, target: Path, count: int) -> Path:
+    """Store the first frames of a video as a folder of images."""
+    target.mkdir()
+    capture = cv2.VideoCapture(str(source))
+    for number in range(count):
+        cv2.imwrite(str(target / f"{number:03d}.png"), capture.read()[1])
+    return target
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_wrong_usage_has_status_2_and_names_the_option():
+    result = CliRunner().invoke(app, ["openface", "-f", "clip.avi", "-wild"])
+    assert result.exit_code == 2
+    assert "-wild is not supported" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_help_is_shown_and_hog_is_not_mistaken_for_it():
+    assert "FeatureExtraction" in CliRunner().invoke(app, ["openface", "--help"]).output
+    result = CliRunner().invoke(app, ["openface", "-hogalign"])
+    assert result.exit_code == 2
+    assert "no input" in result.output
+
+
+def test_all_outputs_of_a_sequence_stand_under_openfaces_names(run, shared, tmp_path):
+    frames = first_frames(shared / "media/default.wmv", tmp_path / "clip", 6)
+    result = run("FeatureExtraction", "-fdir", frames, "-out_dir", tmp_path / "out", "-verbose")
+    assert result.exit_code == 0, result.output
+    assert "warning: -verbose has no effect" in result.output
+    out = tmp_path / "out"
+    assert names_in(out) == [
+        "clip.avi", "clip.csv", "clip.csv.json", "clip.hog", "clip_aligned", "clip_of_details.txt",
+    ]  # fmt: skip
+    table = read_openface_csv(out / "clip.csv")
+    assert table.shape == (6, 714)
+    assert table["success"].all()
+    assert read_hog(out / "clip.hog").features.shape == (6, 12, 12, 31)
+    assert names_in(out / "clip_aligned") == [f"frame_det_00_{n:06d}.bmp" for n in range(1, 7)]
+    assert cv2.imread(str(out / "clip_aligned" / "frame_det_00_000004.bmp")).shape == (112, 112, 3)
+    assert cv2.VideoCapture(str(out / "clip.avi")).get(cv2.CAP_PROP_FRAME_COUNT) == 6
+    assert "Output aligned directory:clip_aligned\n" in (out / "clip_of_details.txt").read_text()
+
+
+def test_only_what_is_asked_for_is_written_with_the_given_camera(run, shared, tmp_path):
+    frames = first_frames(shared / "media/default.wmv", tmp_path / "clip", 2)
+    for fx in (500, 1000):
+        result = run(
+            "-fdir", frames, "-out_dir", tmp_path, "-of", f"f{fx}", "-pose", "-tracked",
+            "-fx", fx, "-fy", fx, "-cx", 320, "-cy", 240,
+        )  # fmt: skip
+        assert result.exit_code == 0, result.output
+    assert names_in(tmp_path) == ["clip"] + [
+        f"f{fx}{end}" for fx in (1000, 500) for end in (".avi", ".csv", ".csv.json", "_of_details.txt")
+    ]
+    near, far = (read_openface_csv(tmp_path / f"f{fx}.csv") for fx in (500, 1000))
+    assert list(near.columns)[5:] == [f"pose_{kind}{axis}" for kind in "TR" for axis in "xyz"]
+    np.testing.assert_allclose(far["pose_Tz"] / near["pose_Tz"], 2, atol=0.1)
+    assert "Camera parameters:1000,1000,320,240\n" in (tmp_path / "f1000_of_details.txt").read_text()
+
+
+def test_size_and_colour_of_aligned_faces_follow_the_options(run, shared, tmp_path):
+    frames = first_frames(shared / "media/default.wmv", tmp_path / "clip", 1)
+    options = ("-simalign", "-simsize", 60, "-nomask", "-g", "-format_aligned", "png")
+    result = run("-fdir", frames, "-out_dir", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    image = cv2.imread(str(tmp_path / "out/clip_aligned/frame_det_00_000001.png"), cv2.IMREAD_UNCHANGED)
+    assert image.shape == (60, 60)
+    assert (image > 0).mean() > 0.95
+
+
+def test_single_image_gives_one_row_a_face(run, shared, tmp_path):
+    result = run("-f", shared / "media/sample2.jpg", "-out_dir", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert names_in(tmp_path) == [
+        "sample2.csv", "sample2.hog", "sample2.jpg", "sample2_aligned", "sample2_of_details.txt",
+    ]  # fmt: skip
+    assert read_openface_csv(tmp_path / "sample2.csv").shape == (3, 711)
+    assert len(read_hog(tmp_path / "sample2.hog").features) == 3
+    assert names_in(tmp_path / "sample2_aligned") == [f"face_det_{n:06d}.bmp" for n in range(3)]
+    drawn, image = cv2.imread(str(tmp_path / "sample2.jpg")), cv2.imread(str(shared / "media/sample2.jpg"))
+    assert drawn.shape == image.shape
+    assert (np.abs(drawn.astype(int) - image).max(axis=2) > 100).sum() > 1000
+
+
+def test_image_without_a_face_has_no_table(run, tmp_path):
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((200, 200, 3), 90, np.uint8))
+    result = run("-f", tmp_path / "wall.png", "-out_dir", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "no face" in result.output
+    assert names_in(tmp_path / "out") == ["wall.hog", "wall_of_details.txt"]
+
+
+def test_input_that_fails_is_named_and_the_others_go_on(run, shared, tmp_path):
+    (tmp_path / "broken.avi").write_text("not a video")
+    frames = first_frames(shared / "media/default.wmv", tmp_path / "clip", 2)
+    result = run("-f", tmp_path / "broken.avi", "-fdir", frames, "-out_dir", tmp_path / "out", "-pose")
+    assert result.exit_code == 1
+    assert "broken.avi: not a video" in result.output
+    assert names_in(tmp_path / "out") == ["clip.csv", "clip.csv.json", "clip_of_details.txt"]
