@@ -94,9 +94,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _reference(arguments: argparse.Namespace, frames: int) -> dict[str, Any]:
     """Wall time of whole processes in turn: ours, the reference's, ours, ..."""
-    ours = [sys.executable, "-m", "pyfaceau", "extract", arguments.video, "-q", "--models", str(arguments.models)]
+    ours = [
+        sys.executable,
+        "-m",
+        "pyfaceau",
+        "extract",
+        arguments.video,
+        "-q",
+        "--models",
+        str(arguments.models),
+    ]
     ours += ["--landmarks", str(arguments.landmarks), "--threads", str(arguments.threads), "-o", os.devnull]
-    theirs = arguments.reference.split() + ["-f", arguments.video]
+    theirs = [*arguments.reference.split(), "-f", arguments.video]
     times: dict[str, list[float]] = {"ours": [], "reference": []}
     for _ in range(arguments.runs):
         for name, command in (("ours", ours), ("reference", theirs)):
@@ -105,7 +114,8 @@ def _reference(arguments: argparse.Namespace, frames: int) -> dict[str, Any]:
             times[name].append(time.perf_counter() - began)
     ratios = [r / o for o, r in zip(times["ours"], times["reference"], strict=True)]
     print(
-        f"whole command: ours {statistics.median(times['ours']):.2f} s, reference {statistics.median(times['reference']):.2f} s, "
+        f"whole command: ours {statistics.median(times['ours']):.2f} s, "
+        f"reference {statistics.median(times['reference']):.2f} s, "
         f"{statistics.median(ratios):.2f} times as fast (pair by pair {min(ratios):.2f} to {max(ratios):.2f})"
     )
     return {"seconds": times, "ratios": ratios, "frames": frames}

@@ -79,9 +79,11 @@ def sigma_components(seed: int, window: int, count: int) -> np.ndarray:
 
 
 def ccnf(seed: int = 0, scale: float = 0.25, windows: tuple[int, ...] = (9, 11)) -> io.CCNFFile:
+    """With neighbourhood terms for some windows; without any, flat patches give a flat response."""
+    betas = 2 if windows else 0
     experts = tuple(
         tuple(
-            ccnf_expert(seed + 100 * v + i, neurons=3 + i % 5, betas=2) if VISIBILITY[v, i] else None
+            ccnf_expert(seed + 100 * v + i, neurons=3 + i % 5, betas=betas) if VISIBILITY[v, i] else None
             for i in range(N_POINTS)
         )
         for v in range(len(CENTRES))
@@ -214,7 +216,7 @@ def write_model(folder: Path, kind: str = "cen", *, early: bool | None = None, p
             io.write_cen(folder / name, cen(10 * k, scale))
             lines.append(f"PatchesCEN {name}")
         else:
-            write_ccnf(folder / name, ccnf(10 * k, scale))
+            write_ccnf(folder / name, ccnf(10 * k, scale, windows=()))
             lines.append(f"PatchesCCNF {name}")
     if early if early is not None else kind == "cen":
         (folder / "early.txt").write_text("1 1 1\n0 0 0\n1000 1000 1000\n")  # never convinced

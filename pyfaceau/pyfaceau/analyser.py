@@ -125,8 +125,8 @@ class FaceAnalyser:
     live : bool, optional
         For cameras: shift and clip intensities as they come, since no final pass will follow.
     baseline : Baseline or (int, int), optional
-        The person at rest, where it is known: from another recording, or the first and last frame (from 1, both
-        included) of this one that show it. By default it is learnt from all frames, as in OpenFace.
+        The person at rest, where it is known: from another recording, or the first and last frame (from 1,
+        both included) of this one that show it. By default it is learnt from all frames, as in OpenFace.
 
     Raises
     ------
@@ -379,7 +379,7 @@ class FaceAnalyser:
             self._rest = self._predictor.rest(self._median.median)
 
     def _first_rest(self) -> Floats:
-        """What the median takes off the scores of the first frame."""
+        """Compute what the median takes off the scores of the first frame."""
         if isinstance(self._baseline, Baseline):
             return self._predictor.rest(self._baseline.median)
         return np.zeros(len(self.intensity_names) + len(self.presence_names))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from pyclnf import FaceFit, LandmarkModel
 from pyclnf.core.gaze import estimate_gaze
 from pyclnf.core.pose import Camera, head_pose, landmarks_3d
@@ -57,13 +58,15 @@ class FaceStage:
         self.want_gaze = "gaze" in groups or "eye_landmarks" in groups
         self.want_3d = "landmarks_3d" in groups
 
-    def in_sequence(self, frame: VideoFrame, face_id: int, fit: FaceFit, analyser: FaceAnalyser) -> FrameResult:
-        """Result of the next frame of a face."""
+    def in_sequence(
+        self, frame: VideoFrame, face_id: int, fit: FaceFit, analyser: FaceAnalyser
+    ) -> FrameResult:
+        """Analyse the next frame of a face."""
         analysis = analyser.process(frame.image, fit.landmarks, fit.success)
         return self._result(frame, face_id, fit, analyser, analysis)
 
     def in_image(self, frame: VideoFrame, face_id: int, fit: FaceFit, analyser: FaceAnalyser) -> FrameResult:
-        """Result of a face in a single image, analysed whether or not the validator accepts it, as in OpenFace."""
+        """Analyse a face in a single image, whether or not the validator accepts it, as in OpenFace."""
         return self._result(frame, face_id, fit, analyser, analyser.analyse_image(frame.image, fit.landmarks))
 
     def _result(

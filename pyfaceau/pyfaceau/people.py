@@ -85,13 +85,13 @@ class People:
         return self.analyser(0).baseline(source)
 
     def finish(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
-        """Final action units, arranged as the rows of one or more tables.
+        """Make the final pass, arranged as the rows of one or more tables.
 
         Parameters
         ----------
         face_ids : sequence of ndarray, shape (n_rows,), int64
-            Per table, whose each row is; the tables hold consecutive parts of the sequence. Rows beyond what was analysed (after
-            a failure) become NaN.
+            Per table, whose each row is; the tables hold consecutive parts of the sequence. Rows beyond what
+            was analysed (after a failure) become NaN.
 
         Returns
         -------

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
 from pyclnf import CLNF, FaceFit, FaceTracker, LandmarkModel
 from pyclnf.multi import MultiFaceTracker
 from pymtcnn import MTCNN
@@ -41,27 +42,30 @@ logger = logging.getLogger(__name__)
 
 
 class FullPythonAUPipeline:
-    """Action units, gaze, head pose and landmarks of faces in videos and images, as OpenFace 2.2 computes them.
+    """Action units, gaze, head pose and landmarks of faces in videos and images, as in OpenFace 2.2.
 
     Parameters
     ----------
     models : {"auto", "openface", "open"} or path-like
-        "openface": OpenFace's files, which the user installs (``pyfaceau models install``). "open": the models that ship with
-        pyfaceau; their action-unit values are not interchangeable with OpenFace's. "auto": OpenFace's if they are installed, else open.
-        Or a folder with OpenFace's files.
+        "openface": OpenFace's files, which the user installs (``pyfaceau models install``). "open": the models
+        that ship with pyfaceau; their action-unit values are not interchangeable with OpenFace's. "auto":
+        OpenFace's if they are installed, else open. Or a folder with OpenFace's files.
     landmarks : {"ceclm", "clnf"} or path-like
         Landmark model, or the path of a main model file.
     mtcnn_backend : str
         Backend of the face detector; see :class:`pymtcnn.MTCNN`.
     include : collection of str, or "openface"
-        Groups of columns: "gaze", "pose", "landmarks", "landmarks_3d", "pdm", "aus". "openface" means all, with OpenFace's 714 columns.
+        Groups of columns: "gaze", "pose", "landmarks", "landmarks_3d", "pdm", "aus". "openface" means all,
+        with OpenFace's 714 columns.
     au_models : {"dynamic", "static", "both"}
-        "dynamic": OpenFace's choice for video, where most action units are measured against the person's own median face. "static":
-        nothing person-specific, which keeps a face's tone at rest. "both": one pass, static columns end in ``_static``.
+        "dynamic": OpenFace's choice for video, where most action units are measured against the person's own
+        median face. "static": nothing person-specific, which keeps a face's tone at rest. "both": one pass,
+        static columns end in ``_static``.
     max_faces : int
         Most faces to follow in a video; more than one gives rows of several ``face_id`` a frame.
     fx, fy, cx, cy : float, optional
-        Camera in px, for pose, gaze and 3D landmarks; guessed from the frame size as OpenFace does by default.
+        Camera in px, for pose, gaze and 3D landmarks; guessed from the frame size as OpenFace does by
+        default.
     threads : int
         Threads of the landmark stage; the rest runs in one more. Results do not depend on it.
 
@@ -159,24 +163,32 @@ class FullPythonAUPipeline:
         sinks : sequence of Sink
             Receive every result with its image, in order: HOG files, aligned faces, tracked video.
         neutral : path-like or (first, last), optional
-            The person at rest, as baseline of the dynamic action units: another video of the same person, or frames of this one
-            (counted from 1, both included). By default the baseline is learnt from the whole sequence, as in OpenFace.
+            The person at rest, as baseline of the dynamic action units: another video of the same person, or
+            frames of this one (counted from 1, both included). By default the baseline is learnt from the
+            whole sequence, as in OpenFace.
 
         Returns
         -------
         pandas.DataFrame
-            One row a face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of `include` with
-            OpenFace's names and units. ``.attrs`` holds models, their SHA-256, versions and choices.
+            One row a face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of
+            `include` with OpenFace's names and units. ``.attrs`` holds models, their SHA-256, versions and
+            choices.
 
         Raises
         ------
         VideoError
             The file is missing, is not a video, or holds no frames.
         ProcessingError
-            Something failed on the way; ``.partial`` holds the result up to there, which is also written beside `output_csv`.
+            Something failed on the way; ``.partial`` holds the result up to there, which is also written
+            beside `output_csv`.
         """
         return self.process_videos(
-            [path], [output_csv] if output_csv is not None else None, max_frames, progress, sinks=sinks, neutral=neutral
+            [path],
+            [output_csv] if output_csv is not None else None,
+            max_frames,
+            progress,
+            sinks=sinks,
+            neutral=neutral,
         )[0]
 
     def process_videos(
@@ -200,8 +212,8 @@ class FullPythonAUPipeline:
         max_frames, progress, sinks, neutral
             As in :meth:`process_video`.
         same_person : bool
-            Medians and the rest of each action unit are learnt over all files, as if they were one long video; each file is then
-            analysed with them. Needs ``max_faces=1``.
+            Medians and the rest of each action unit are learnt over all files, as if they were one long
+            video; each file is then analysed with them. Needs ``max_faces=1``.
 
         Returns
         -------
@@ -332,7 +344,9 @@ class FullPythonAUPipeline:
             The frame is empty or of another shape, or the pipeline follows several faces.
         """
         if isinstance(self._tracker, MultiFaceTracker):
-            raise ValueError("process_frame follows one face: use stream() or process_frames() with max_faces > 1")
+            raise ValueError(
+                "process_frame follows one face; with max_faces > 1 use stream() or process_frames()"
+            )
         self._count += 1
         image = VideoFrame(self._count, timestamp, as_bgr(frame))
         fit = self._tracker.track(image.image)
@@ -349,7 +363,8 @@ class FullPythonAUPipeline:
         Yields
         ------
         FrameResult
-            In order, at most one frame behind the newest. Intensities are corrected and clipped to 0..5 as OpenFace does for webcams.
+            In order, at most one frame behind the newest. Intensities are corrected and clipped to 0..5 as
+            OpenFace does for webcams.
         """
         opened = open_video(source) if isinstance(source, (str, os.PathLike)) else source
         self._people.reset(live=True)
@@ -386,22 +401,31 @@ class FullPythonAUPipeline:
     def _results(
         self, source: FrameSource, in_flight: int, max_frames: int | None = None
     ) -> Iterator[tuple[FrameResult, npt.NDArray[np.uint8]]]:
-        """Results in order. One worker takes the faces in order, so that its numbers are those of serial work."""
+        """Yield results in order; one worker takes the faces in order, so its numbers are those of serial work."""
         self._tracker.reset()
         stage = _until_failure(self._stage.in_sequence)
         pending: deque[tuple[Future[FrameResult], npt.NDArray[np.uint8]]] = deque()
+        failure: BaseException | None = None
         with ThreadPoolExecutor(1, "pyfaceau-stage") as worker:
-            for frame in source:
-                for face_id, fit in self._track(frame.image):
-                    analyser = self._people.analyser(face_id)
-                    pending.append((worker.submit(stage, frame, face_id, fit, analyser), frame.image))
-                while len(pending) > in_flight:
-                    future, image = pending.popleft()
-                    yield future.result(), image
-                if frame.number == max_frames:
-                    break
-            for future, image in pending:
+            try:
+                for frame in source:
+                    for face_id, fit in self._track(frame.image):
+                        analyser = self._people.analyser(face_id)
+                        pending.append((worker.submit(stage, frame, face_id, fit, analyser), frame.image))
+                    while len(pending) > in_flight:
+                        future, image = pending.popleft()
+                        yield future.result(), image
+                    if frame.number == max_frames:
+                        break
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # what is on its way is handed over first
+                failure = error
+            while pending and not (failure and pending[0][0].exception()):
+                future, image = pending.popleft()
                 yield future.result(), image
+        if failure is not None:
+            raise failure
 
     def _track(self, image: npt.NDArray[np.uint8]) -> list[tuple[int, FaceFit]]:
         if isinstance(self._tracker, MultiFaceTracker):
@@ -418,7 +442,8 @@ class FullPythonAUPipeline:
         if neutral is None or isinstance(neutral, tuple):
             return neutral
         self._people.reset()
-        with open_video(neutral) as source, progress_reporter(progress, f"{Path(neutral).name} (neutral)") as report:
+        label = f"{Path(neutral).name} (neutral)"
+        with open_video(neutral) as source, progress_reporter(progress, label) as report:
             self._collect(source, None, report, (), None)
         return self._people.baseline(Path(neutral).name)
 
@@ -456,7 +481,7 @@ def _until_failure(function: Callable[..., FrameResult]) -> Callable[..., FrameR
 def _raise_with_partial(
     error: BaseException, partial: pd.DataFrame, name: str, output: PathLike | None
 ) -> None:
-    """Keep what was computed before an error: write it beside the wanted output and hand it over in the exception."""
+    """Keep what was computed before an error: beside the wanted output, and in the exception."""
     kept = ""
     if output is not None and len(partial):
         target = Path(output)

@@ -1,4 +1,4 @@
-"""Where the time goes: times each stage of a pipeline from outside, without a trace in the stages themselves."""
+"""Where the time goes: times each stage of a pipeline from outside; the stages know nothing of it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class StageTime:
 class Profile:
     """Times the stages of a pipeline.
 
-    Wraps methods of the pipeline's own objects, so that other pipelines and the stages' code are untouched. Costs about a microsecond a
-    call.
+    Wraps methods of the pipeline's own objects, so that other pipelines and the stages' code are untouched.
+    Costs about a microsecond a call.
 
     Parameters
     ----------

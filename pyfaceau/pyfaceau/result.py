@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
 from pyclnf import FaceFit
 from pyclnf.core.gaze import Gaze
 
@@ -37,8 +38,8 @@ class FrameResult:
     gaze : Gaze or None
         None where it was not asked for, where the landmark model has no eye models, or before the first face.
     au_intensities : dict of str to float
-        "AU01" to "AU45", as predicted when the frame arrives: not yet shifted, clipped or smoothed, which needs the whole sequence.
-        0 without a face.
+        "AU01" to "AU45", as predicted when the frame arrives: not yet shifted, clipped or smoothed, which needs
+        the whole sequence. 0 without a face.
     au_presences : dict of str to int
         "AU01" to "AU45", 0 or 1, before smoothing.
     fit : FaceFit

@@ -181,7 +181,7 @@ class ImageFolder:
         self._files = sorted(file for file in self.path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
         if not self._files:
             raise VideoError(f"{self.path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
-        first = read_image(self._files[0])
+        read_image(self._files[0])  # a folder of something else is refused here and not in mid-sequence
         self.fps = DEFAULT_FPS
         self.n_frames: int | None = len(self._files)
 

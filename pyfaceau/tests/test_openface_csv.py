@@ -62,7 +62,7 @@ def test_numbers_are_rounded_from_single_precision_half_to_even(tmp_path):
     table.loc[0, ["confidence", "pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx"]] = [
         0.975,
         0.25,
-        0.35,
+        0.45,
         -0.04,
         2.0005,
     ]

@@ -201,6 +201,13 @@ def test_csv_reads_back_to_seven_digits_with_its_origin_beside_it(tmp_path):
     assert origin == {"models": "open"}
 
 
+def test_csv_may_have_openfaces_digits(tmp_path):
+    write_table(small_table(), tmp_path / "result.csv", style="openface")
+    lines = (tmp_path / "result.csv").read_text().splitlines()
+    assert lines[0].startswith("frame, face_id, timestamp, ")
+    assert lines[1].startswith("1, 0, 0.000, 0.98, 1, 1.5, -2.5, 400.0, 0.050, ")
+
+
 def test_failed_write_keeps_the_earlier_result(tmp_path):
     path = tmp_path / "result.csv"
     path.write_text("earlier result")

@@ -179,7 +179,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 COMMANDS = {
-    "pdm": train_pdm, "cen": train_cen, "early": train_early, "validator": train_validator, "evaluate": evaluate,
+    "pdm": train_pdm, "cen": train_cen,  "early": train_early, "validator": train_validator, "evaluate": evaluate,
 }
 
 

@@ -10,12 +10,14 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
 from pyclnf.io import atomic_write
 
 from ..errors import OutputError
+from .openface_csv import write_openface_csv
 
 _SIGNIFICANT = "%.7g"  # what float32 results hold
 
@@ -70,7 +72,9 @@ def check_target(path: str | os.PathLike[str]) -> None:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_table(
+    table: pd.DataFrame, path: str | os.PathLike[str], style: Literal["plain", "openface"] = "plain"
+) -> None:
     """Write a result; what stood at `path` before is replaced only by a complete file.
 
     Parameters
@@ -79,6 +83,8 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         Its ``.attrs`` go into Parquet's metadata, or into ``<path>.json`` beside a CSV.
     path : path-like
         Ends in .csv or .parquet; folders are created.
+    style : {"plain", "openface"}
+        Of a CSV: seven significant digits, or OpenFace's own digits and separators. Parquet knows no digits.
 
     Raises
     ------
@@ -89,7 +95,10 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     path = Path(path)
     try:
         check_target(path)
-        FORMATS[path.suffix.lower()](table, path)
+        if style == "openface" and path.suffix.lower() == ".csv":
+            write_openface_csv(table, path)
+        else:
+            FORMATS[path.suffix.lower()](table, path)
     except (OSError, OutputError) as error:
         reason = (
             str(error) if isinstance(error, OutputError) else f"{path}: cannot be written ({error.strerror})"
