@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pyclnf import CLNF, PDM, FaceTracker, FitParameters, LandmarkModel
+from pyclnf import CLNF, PDM, FaceTracker, LandmarkModel
 from pyclnf.core.geometry import align_similarity
 from pyclnf.core.image import to_grey
-from pyclnf.core.optimizer import Fitter
 from pyclnf.core.patch_experts import nearest_view, new_maps
 from pyclnf.core.validator import DetectionValidator
 
@@ -214,8 +213,7 @@ class _Follower:
         self.params_global = read["params_global"].reshape(self.n, -1)
         self.params_local = read["params_local"].reshape(self.n, -1)
         self.tracker = FaceTracker(model(shared, mode))
-        self.parameters = FitParameters.for_model(self.tracker.model.path)
-        self.fitter = Fitter(self.tracker.model, self.parameters)
+        self.stepper = FaceTracker(model(shared, mode), self.tracker.detector)
         self.free: list[float] = []
         self.step: list[float] = []
         self.same: list[tuple[bool, bool]] = []
@@ -224,15 +222,14 @@ class _Follower:
         fit = self.tracker.track(frame)
         self.free.append(mean_error(fit.landmarks, self.landmarks[i]))
         self.same.append((fit.detected == self.success[i], abs(fit.confidence - self.certainty[i]) < 1e-4))
-        boundary = self.parameters.validation_boundary
-        # A frame after which the face was searched for is no single step.
-        if i > 0 and self.certainty[i - 1] > boundary and self.certainty[i] > boundary:
-            state = self.fitter.state
+        # While the face is lost, the state has more to it than was stored.
+        if i > 0 and self.certainty[i - 1] > self.tracker.parameters.validation_boundary:
+            self.stepper._initialised, self.stepper._failures = True, -1
+            state = self.stepper._fitter.state
             state.params_global = self.params_global[i - 1].copy()
             state.params_local = self.params_local[i - 1].copy()
             state.success = True
-            self.fitter.detect(to_grey(frame), self.parameters.windows_track)
-            self.step.append(mean_error(state.landmarks.reshape(2, -1).T, self.landmarks[i]))
+            self.step.append(mean_error(self.stepper.track(frame).landmarks, self.landmarks[i]))
 
     def errors(self) -> VideoErrors:
         same = np.array(self.same)

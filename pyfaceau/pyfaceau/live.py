@@ -45,15 +45,15 @@ class Capture(Protocol):
 class LiveSource:
     """Takes frames from a camera in a thread of its own and hands out the newest.
 
-    While the consumer is busy, a frame that it did not fetch is replaced by the next. So a frame is never older
-    than one frame period when work on it begins, however slow the work is, and at most one frame is held.
+    While the consumer is busy, a frame that it did not fetch is replaced by the next. So a frame is never
+    older than one frame period when work on it begins, however slow the work is, and at most one frame is held.
 
     Parameters
     ----------
     capture : Capture or iterable of ndarray
         A ``cv2.VideoCapture``, anything with its ``read`` and ``release``, or an iterable of images as
-        :func:`~pyfaceau.video.as_bgr` takes them that waits for each, such as a generator around another camera
-        library. Put one that does not wait into :class:`PacedFrames`.
+        :func:`~pyfaceau.video.as_bgr` takes them that waits for each, such as a generator around another
+        camera library. Put one that does not wait into :class:`PacedFrames`.
     fps : float, optional
         Frames per second; what the capture says by default, else 30. For the record only: time stamps are
         measured.
@@ -109,8 +109,8 @@ class LiveSource:
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the newest frame, and wait for a newer one if it has been fetched already.
 
-        Numbers count what the camera delivered, so they have gaps where frames were dropped. Time stamps say when
-        a frame arrived.
+        Numbers count what the camera delivered, so they have gaps where frames were dropped. Time stamps say
+        when a frame arrived.
 
         Raises
         ------
@@ -267,7 +267,7 @@ class PacedFrames:
             self._start = now
         late = math.floor((now - self._start) * self.fps) - self._next
         if late > 0:
-            next(itertools.islice(self._frames, late - 1, late), None)  # consumes the missed ones
+            next(itertools.islice(self._frames, late - 1, late), None)  # passes over the missed ones
             self._next += late
         else:
             wait = self._start + self._next / self.fps - now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from dataclasses import dataclass
@@ -49,13 +50,14 @@ class Networks:
         with np.load(path, allow_pickle=False) as stored:
             count = len(stored.files) // 2
             return cls(
-                tuple(stored[f"bias{k}"] for k in range(count)), tuple(stored[f"weight{k}"] for k in range(count))
+                tuple(stored[f"bias{k}"] for k in range(count)),
+                tuple(stored[f"weight{k}"] for k in range(count)),
             )
 
 
 def _start(count: int, sizes: tuple[int, ...], generator: torch.Generator) -> list[torch.Tensor]:
     parameters = []
-    for k, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes)):
         weight = torch.randn(count, fan_in, fan_out, generator=generator) * (2.0 / fan_in) ** 0.5
         last = k == len(sizes) - 2
         bias = torch.full((count, 1, fan_out), -3.0 if last else 0.0)
@@ -101,7 +103,9 @@ def _batch(
     corners = [(int(a) + reach, int(b) + reach) for a, b in zip(x, y, strict=True)]
     windows = torch.stack([picked[:, :, a : a + SUPPORT, b : b + SUPPORT] for a, b in corners], dim=1)
     where = truth[:, chosen]
-    distance = (where[..., 0][:, None] - x[None, :, None]) ** 2 + (where[..., 1][:, None] - y[None, :, None]) ** 2
+    distance = (where[..., 0][:, None] - x[None, :, None]) ** 2 + (
+        where[..., 1][:, None] - y[None, :, None]
+    ) ** 2
     target = torch.exp(-0.5 * distance / sigma**2).reshape(areas.shape[0], -1)
     flat = windows.reshape(areas.shape[0], -1, SUPPORT * SUPPORT)
     return normalised(flat).to(torch.bfloat16), target
@@ -153,8 +157,11 @@ def train_networks(
         if (step + 1) % 500 == 0 or step + 1 == steps:
             LOG.info("scale %.2f step %d loss %.5f (%.0f s)", scale, step + 1, running, time.time() - started)
             state = {
-                "steps": steps, "step": step + 1, "parameters": [p.detach() for p in parameters],
-                "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(),
+                "steps": steps,
+                "step": step + 1,
+                "parameters": [p.detach() for p in parameters],
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
                 "generator": generator.get_state(),
             }
             torch.save(state, checkpoint.with_suffix(".tmp"))
@@ -165,7 +172,9 @@ def train_networks(
     return Networks(tuple(biases), tuple(np.ascontiguousarray(w) for w in weights))
 
 
-def correlation(networks: Networks, data: AreaSet, scale_index: int, sigma: float, window: int) -> NDArray[np.float64]:
+def correlation(
+    networks: Networks, data: AreaSet, scale_index: int, sigma: float, window: int
+) -> NDArray[np.float64]:
     """Correlation (E,) of response and Gaussian target over ``window`` x ``window`` positions of every area."""
     reach = REACH[scale_index]
     half = window // 2

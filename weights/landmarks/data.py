@@ -117,6 +117,8 @@ def write_manifest(folders: Sequence[Path], path: Path) -> None:
                 combined.update(file.name.encode() + hashlib.sha256(content).digest())
                 total, count = total + len(content), count + 1
             entries[f"{folder.name}/{child.name}/"] = {
-                "files": count, "bytes": total, "sha256_of_names_and_hashes": combined.hexdigest(),
+                "files": count,
+                "bytes": total,
+                "sha256_of_names_and_hashes": combined.hexdigest(),
             }
     path.write_text(json.dumps(entries, indent=1) + "\n")

@@ -100,14 +100,16 @@ class Fitter:
         shift = np.asarray(box[:2]) + size / 2 - scale * (low + high) / 2
         return Fit(np.array([scale, *euler, *shift]), np.zeros(len(self.model.eigenvalues)))
 
-    def responses(self, image: NDArray[np.uint8], fit: Fit, k: int, window: int) -> tuple[Array, Array, Array, int]:
+    def responses(
+        self, image: NDArray[np.uint8], fit: Fit, k: int, window: int
+    ) -> tuple[Array, Array, Array, int]:
         """Response maps (68, w, w), both frame matrices and the view."""
         bank = self.experts[k]
         view = int(((fit.pose[1:4] - bank.centres) ** 2).sum(axis=1).argmin())
         reference = bank.scale * self.model.shapes(fit.local[None])[0][:, :2]
         points = self.project(fit)
         to_ref = align_similarity(points, reference)
-        to_image = np.linalg.inv(to_ref)
+        to_image = np.asarray(np.linalg.inv(to_ref), dtype=np.float64)
         areas = sample_areas(image, points, to_image, window + SUPPORT - 1)
         mirrored = bank.flipped[view]
         areas[mirrored] = areas[mirrored][:, :, ::-1]
@@ -133,7 +135,7 @@ class Fitter:
         number = known[:-2, 1:-1] + known[2:, 1:-1] + known[1:-1, :-2] + known[1:-1, 2:]
         maps = np.where(known[1:-1, 1:-1] > 0, inner, total / np.maximum(number, 1))
         maps[mirrored] = maps[mirrored][:, :, ::-1]
-        return maps, to_ref, to_image, view
+        return np.asarray(maps, dtype=np.float64), to_ref, to_image, view
 
     def _mean_shift(self, maps: Array, offset: Array, sigma: float) -> Array:
         window = maps.shape[1]
@@ -149,7 +151,15 @@ class Fitter:
         return np.stack([x, y], axis=1) - at
 
     def _rlms(
-        self, fit: Fit, maps: Array, base: Array, to_ref: Array, to_image: Array, sigma: float, reg: float, rigid: bool
+        self,
+        fit: Fit,
+        maps: Array,
+        base: Array,
+        to_ref: Array,
+        to_image: Array,
+        sigma: float,
+        reg: float,
+        rigid: bool,
     ) -> Array:
         model, previous = self.model, None
         basis = model.basis.reshape(3, 68, -1)

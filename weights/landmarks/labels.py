@@ -58,10 +58,11 @@ def eye_distance(mediapipe: Array) -> Array:
 
 
 def normalise(mediapipe: Array) -> tuple[Array, Array, Array]:
-    """Centre, derotate and scale: features (n, 1434), centres (n, 2), frames (n, 2, 2) with ``xy = frame @ uv + centre``.
+    """Centre, derotate and scale the mesh.
 
-    The frame is that of the best roll-and-scale fit of the mesh's eye and mouth corners, not of the eye
-    distance alone, which shrinks with yaw.
+    Returns features (n, 1434), centres (n, 2) and frames (n, 2, 2) with ``xy = frame @ uv + centre``.
+
+    Size comes from 3D lengths between eyes and mouth, since the eye distance in the image shrinks with yaw.
     """
     corners = [pair[1] for pair in ANCHORS]
     centre = mediapipe[:, corners, :2].mean(axis=1)
@@ -90,7 +91,10 @@ def estimate_bias(landmarks: Array, mediapipe: Array) -> LabelBias:
     weight = np.ones_like(mean)
     for _ in range(20):
         coefficients = np.stack(
-            [np.linalg.lstsq(design * weight[:, [k]], mean[:, k] * weight[:, k], rcond=None)[0] for k in (0, 1)],
+            [
+                np.linalg.lstsq(design * weight[:, [k]], mean[:, k] * weight[:, k], rcond=None)[0]
+                for k in (0, 1)
+            ],
             axis=1,
         )
         error = np.abs(mean - design @ coefficients) / size[:, None]
@@ -103,7 +107,6 @@ def mirror_mediapipe_indices(mediapipe: Array) -> NDArray[np.int64]:
     features, _, _ = normalise(mediapipe)
     mean = np.median(features, axis=0).reshape(-1, 3)
     flipped = mean * np.array([-1.0, 1.0, 1.0])
-    mean = 0.5 * (mean + mean)
     distance = np.linalg.norm(mean[:, None] - flipped[None], axis=2)
     partner = distance.argmin(axis=1)
     consistent = partner[partner] == np.arange(len(partner))
@@ -138,7 +141,9 @@ def fit_point_map(landmarks: Array, mediapipe: Array) -> PointMap:
     return PointMap(mean_in, components, weights, mean_out)
 
 
-def fuse(labels: Array, mapped: Array, size: Array, jaw_weight: float, face_weight: float) -> tuple[Array, Array]:
+def fuse(
+    labels: Array, mapped: Array, size: Array, jaw_weight: float, face_weight: float
+) -> tuple[Array, Array]:
     """Weighted mean of bias-free labels and mapped points, and the mean disagreement (n,) in eye distances."""
     weight = np.full(68, face_weight)
     weight[JAW] = jaw_weight

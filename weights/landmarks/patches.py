@@ -41,7 +41,7 @@ class AreaSet:
 
 
 def frontal_experts() -> NDArray[np.int64]:
-    """Landmarks that own an expert in view 0: the first of each mirrored pair and the midline."""
+    """List the landmarks that own an expert in view 0: the first of each mirrored pair and the midline."""
     return np.flatnonzero(np.arange(68) <= MIRROR_68)
 
 
@@ -67,7 +67,7 @@ def collect_areas(
     truth = np.empty((total, 68, 2), dtype=np.float32)
     owner = np.empty(total, dtype=np.int64)
     at = 0
-    for index in big_enough:
+    for index in big_enough.tolist():
         for copy in range(copies):
             image, points = images[index], faces.points[index]
             to_image = simulated_frame(model, faces, index, scale, jitter, rng)
@@ -79,14 +79,18 @@ def collect_areas(
                 image = varied
             offset = rng.uniform(-0.5, 0.5, (68, 2))
             centres = points + offset @ to_image.T
-            areas[at] = np.clip(np.rint(sample_areas(image, centres, to_image, side)), 0, 255).astype(np.uint8)
+            areas[at] = np.clip(np.rint(sample_areas(image, centres, to_image, side)), 0, 255).astype(
+                np.uint8
+            )
             truth[at] = -offset
             owner[at] = index
             at += 1
     return areas, truth, owner
 
 
-def _flip(areas: NDArray[np.uint8], truth: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _flip(
+    areas: NDArray[np.uint8], truth: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     return areas[:, MIRROR_68][..., ::-1], truth[:, MIRROR_68] * np.array([-1.0, 1.0], dtype=np.float32)
 
 
@@ -105,7 +109,8 @@ def split_by_view(
     stacked = np.concatenate([areas[first][:, experts], flipped[second][:, experts]])
     stacked_truth = np.concatenate([truth[first][:, experts], flipped_truth[second][:, experts]])
     return AreaSet(
-        np.ascontiguousarray(stacked.transpose(1, 0, 2, 3)), np.ascontiguousarray(stacked_truth.transpose(1, 0, 2))
+        np.ascontiguousarray(stacked.transpose(1, 0, 2, 3)),
+        np.ascontiguousarray(stacked_truth.transpose(1, 0, 2)),
     )
 
 

@@ -41,7 +41,7 @@ class ShapeModel:
     def shapes(self, local: Array) -> Array:
         """3D shapes (N, 68, 3) of local parameters (N, m)."""
         planar = self.mean.T.reshape(-1) + local @ self.basis.T
-        return planar.reshape(-1, 3, 68).transpose(0, 2, 1)
+        return np.asarray(planar.reshape(-1, 3, 68).transpose(0, 2, 1), dtype=np.float64)
 
 
 def ict_prior(path: Path) -> tuple[Array, Array]:
@@ -109,11 +109,15 @@ def fit_model(annotations: Array, ict_path: Path, n_modes: int = N_MODES) -> Sha
             residual = seen[part] - np.einsum("njk,ik->nij", view, mean.reshape(68, 3))
             solved = np.linalg.solve(gram, np.concatenate([a, residual.reshape(-1, 136, 1)], axis=2))
             posterior[part] = mean + np.einsum("nam,na->nm", a, solved[:, :, 204]) @ root.T
-            information += np.tensordot(a * trust[part, None, None], solved[:, :, :204], axes=([0, 1], [0, 1]))
+            information += np.tensordot(
+                a * trust[part, None, None], solved[:, :, :204], axes=([0, 1], [0, 1])
+            )
         total = trust.sum()
         new_mean = (PRIOR_COUNT * prior_mean + trust @ posterior) / (PRIOR_COUNT + total)
         centred = posterior - new_mean
-        spread = (centred * trust[:, None]).T @ centred + total * (root @ root.T) - root @ information @ root.T
+        spread = (
+            (centred * trust[:, None]).T @ centred + total * (root @ root.T) - root @ information @ root.T
+        )
         new_covariance = (PRIOR_COUNT * prior_covariance + spread) / (PRIOR_COUNT + total)
         mean, covariance = _symmetrise(*_remove_rigid(new_mean, new_covariance))
         mean *= size / np.sqrt((mean**2).sum())
@@ -121,7 +125,12 @@ def fit_model(annotations: Array, ict_path: Path, n_modes: int = N_MODES) -> Sha
         error = np.linalg.norm(project(shapes, scale, rotation, shift) - annotations, axis=2) / scale[:, None]
         per_face = np.sqrt((error**2).mean(axis=1))
         trust = 1.0 / (1.0 + (per_face / (3.0 * np.median(per_face))) ** 4)
-        LOG.info("EM %d: median residual %.3f mm, total variance %.0f", iteration, np.median(error), np.trace(covariance))
+        LOG.info(
+            "EM %d: median residual %.3f mm, total variance %.0f",
+            iteration,
+            np.median(error),
+            np.trace(covariance),
+        )
     values, vectors = np.linalg.eigh(covariance)
     order = np.argsort(values)[::-1][:n_modes]
     interleaved = vectors[:, order]
@@ -130,7 +139,9 @@ def fit_model(annotations: Array, ict_path: Path, n_modes: int = N_MODES) -> Sha
     return ShapeModel(mean.reshape(68, 3), planar, VARIANCE_INFLATION * values[order])
 
 
-def fit_points(model: ShapeModel, points: Array, regularisation: float = 1.0, iterations: int = 25) -> tuple[Array, ...]:
+def fit_points(
+    model: ShapeModel, points: Array, regularisation: float = 1.0, iterations: int = 25
+) -> tuple[Array, ...]:
     """Fit the model to points (N, 68, 2): scale, rotation, shift, local (N, m); ridge in mm**2 units."""
     uniform = np.ones(68)
     local = np.zeros((len(points), len(model.eigenvalues)))
@@ -143,6 +154,7 @@ def fit_points(model: ShapeModel, points: Array, regularisation: float = 1.0, it
         residual = residual - np.einsum("njk,ik->nij", rotation[:, :2], model.mean)
         design = np.einsum("njk,kim->nijm", rotation[:, :2], basis).reshape(len(points), 136, -1)
         gram = design.transpose(0, 2, 1) @ design + penalty
-        local = np.linalg.solve(gram, np.einsum("nam,na->nm", design, residual.reshape(len(points), 136))[..., None])[..., 0]
+        rhs = np.einsum("nam,na->nm", design, residual.reshape(len(points), 136))
+        local = np.linalg.solve(gram, rhs[..., None])[..., 0]
     scale, rotation, shift = fit_pose(model.shapes(local), points, uniform, 12)
     return scale, rotation, shift, local

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import KeypointSet, load_keypoints, split_mask
-from .labels import estimate_bias, eye_distance, fit_point_map, fuse
+from .labels import PointMap, estimate_bias, eye_distance, fit_point_map, fuse
 from .patches import clip_frames
 from .pdm import ShapeModel, fit_model
 from .sampling import FittedFaces, fitted_faces
@@ -33,15 +33,19 @@ class Labels:
     trusted: NDArray[np.bool_]
 
 
-def make_labels(data: KeypointSet) -> tuple[Labels, Array]:
-    """Undo the bias, fuse with MediaPipe and judge; also maps nothing but the crops' own people in ``train``.
+def make_labels(data: KeypointSet) -> tuple[Labels, PointMap]:
+    """Undo the bias, fuse with MediaPipe and judge; bias and map are learnt on people outside ``test``.
 
-    Returns the labels and the points of the clips' frames are mapped with the same point map by the caller.
+    Also returns the point map, for frames that only have MediaPipe's points.
     """
     seen = ~np.isnan(data.mediapipe).any(axis=(1, 2))
     learn = seen & ~split_mask(data.persons, "test")
     bias = estimate_bias(data.landmarks[learn], data.mediapipe[learn])
-    LOG.info("label bias: constant %s px, slope %s of the eye distance", bias.constant.round(3), bias.slope.round(4))
+    LOG.info(
+        "label bias: constant %s px, slope %s of the eye distance",
+        bias.constant.round(3),
+        bias.slope.round(4),
+    )
     fallback = np.linalg.norm(data.landmarks[:, 45] - data.landmarks[:, 36], axis=1)
     size = np.where(seen, eye_distance(np.nan_to_num(data.mediapipe)), fallback)
     corrected = data.landmarks - bias.shift(size)[:, None]

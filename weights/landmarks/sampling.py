@@ -48,7 +48,9 @@ def align_similarity(source: Array, target: Array) -> Array:
     return np.asarray(ratio * np.array([[cos, -sin], [sin, cos]]))
 
 
-def sample_areas(image: NDArray[np.uint8], centres: Array, ref_to_image: Array, side: int) -> NDArray[np.float32]:
+def sample_areas(
+    image: NDArray[np.uint8], centres: Array, ref_to_image: Array, side: int
+) -> NDArray[np.float32]:
     """Bilinear areas (n, side, side) around ``centres``, 1/32-px grid, zero outside the image."""
     half = (side - 1) / 2.0
     grid = np.arange(side) - half
@@ -60,7 +62,10 @@ def sample_areas(image: NDArray[np.uint8], centres: Array, ref_to_image: Array, 
     padded = np.zeros((image.shape[0] + 2, image.shape[1] + 2), dtype=np.float32)
     padded[1:-1, 1:-1] = image
     xi, yi = (x >> 5) + 1, (y >> 5) + 1
-    fx, fy = ((x & 31) / np.float32(32.0)).astype(np.float32), ((y & 31) / np.float32(32.0)).astype(np.float32)
+    fx, fy = (
+        ((x & 31) / np.float32(32.0)).astype(np.float32),
+        ((y & 31) / np.float32(32.0)).astype(np.float32),
+    )
     inside = (xi >= 0) & (yi >= 0) & (xi < padded.shape[1] - 1) & (yi < padded.shape[0] - 1)
     xi, yi = np.where(inside, xi, 0), np.where(inside, yi, 0)
     flat, width = padded.ravel(), padded.shape[1]
@@ -71,7 +76,12 @@ def sample_areas(image: NDArray[np.uint8], centres: Array, ref_to_image: Array, 
 
 
 def simulated_frame(
-    model: ShapeModel, faces: FittedFaces, index: int, patch_scale: float, jitter: Jitter, rng: np.random.Generator
+    model: ShapeModel,
+    faces: FittedFaces,
+    index: int,
+    patch_scale: float,
+    jitter: Jitter,
+    rng: np.random.Generator,
 ) -> Array:
     """Reference-to-image matrix (2, 2) of a fit that is slightly wrong about pose, size and local shape."""
     local = faces.local[index] * rng.uniform(jitter.local_low, jitter.local_high)
@@ -90,10 +100,12 @@ def photometric(image: NDArray[np.uint8], rng: np.random.Generator) -> tuple[NDA
     factor = float(np.exp(rng.uniform(np.log(0.7), np.log(2.2))))
     method = cv2.INTER_AREA if factor < 1 else (cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR)
     width, height = max(2, round(image.shape[1] * factor)), max(2, round(image.shape[0] * factor))
-    out = cv2.resize(image, (width, height), interpolation=method).astype(np.float32)
-    out = 255.0 * (np.clip(out, 0, 255) / 255.0) ** float(np.exp(rng.normal() * 0.25))
+    resized = cv2.resize(image, (width, height), interpolation=method).astype(np.float32)
+    out: NDArray[np.float32] = 255.0 * (np.clip(resized, 0, 255) / 255.0) ** float(
+        np.exp(rng.normal() * 0.25)
+    )
     if rng.random() < 0.3:
-        out = cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.4, 1.0)))
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.4, 1.0))), dtype=np.float32)
     if rng.random() < 0.5:  # uneven light: a linear ramp of gain
         angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.5)
         yy, xx = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import early_termination, export, patches, prepare
 from .data import load_keypoints, split_mask, write_manifest, write_split
@@ -49,7 +50,9 @@ def train_pdm(options: argparse.Namespace) -> None:
     export.export_triangulations(model, PACK / "tris_68_open.txt")
     folder = ROOT / "weights" / "splits"
     write_split(load_keypoints(options.data / "keypoints"), folder / "keypoints_people.json")
-    write_manifest([options.data / name for name in ("keypoints", "clips", "ict_facekit")], folder / "data_manifest.json")
+    write_manifest(
+        [options.data / name for name in ("keypoints", "clips", "ict_facekit")], folder / "data_manifest.json"
+    )
 
 
 def train_cen(options: argparse.Namespace) -> None:
@@ -64,7 +67,9 @@ def train_cen(options: argparse.Namespace) -> None:
         held = patches.collect_areas(model, check[0], check[1], k, 1, SEED + 1, NO_JITTER)
         for cycle in range(options.first_cycle, len(CYCLES)):
             copies, jitter = CYCLES[cycle]
-            areas, truth, owner = patches.collect_areas(model, learn[0], learn[1], k, copies, SEED + 10 * cycle, jitter)
+            areas, truth, owner = patches.collect_areas(
+                model, learn[0], learn[1], k, copies, SEED + 10 * cycle, jitter
+            )
             for view in (0, 1):
                 data = patches.split_by_view(areas, truth, learn[0].euler[owner, 1], view)
                 test = patches.split_by_view(held[0], held[1], check[0].euler[held[2], 1], view)
@@ -87,7 +92,9 @@ def _train_view(
     networks.save(path)
     np.save(options.work / f"confidence_{k}_{view}.npy", value)
     figures = {
-        "correlation": round(float(value.mean()), 4), "areas": int(data.areas.shape[1]), "cycle": cycle,
+        "correlation": round(float(value.mean()), 4),
+        "areas": int(data.areas.shape[1]),
+        "cycle": cycle,
         "seconds": round(time.time() - started),
     }
     (options.work / f"cen_{k}_{view}.json").write_text(json.dumps(figures) + "\n")
@@ -100,15 +107,15 @@ def export_cen(options: argparse.Namespace, k: int) -> None:
 
     from .cen import Networks
 
-    networks = [Networks.load(options.work / f"net_{k}_{view}.npz") for view in (0, 1)]
+    frontal, side = (Networks.load(options.work / f"net_{k}_{view}.npz") for view in (0, 1))
     confidences = [np.load(options.work / f"confidence_{k}_{view}.npy") for view in (0, 1)]
     path = _cen_path(patches.SCALES[k])
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_cen(path, export.cen_file(k, *networks, confidences), compact=True)
+    write_cen(path, export.cen_file(k, frontal, side, confidences), compact=True)
 
 
 def pack_fitter(work: Path, early: bool, scales: Sequence[float] = patches.SCALES) -> Fitter:
-    """The NumPy fitter on the pack's files, or on the experts of the first few scales."""
+    """Return the NumPy fitter on the pack's files, or on the experts of the first few scales."""
     from pyclnf.io import read_cen
 
     table = early_termination.read_table(PACK / "early_term_open.txt") if early else None
@@ -127,7 +134,7 @@ def train_early(options: argparse.Namespace) -> None:
 
 
 def train_validator(options: argparse.Namespace) -> None:
-    """Detection validator: synthetic and really fitted shapes, good and bad."""
+    """Train the detection validator on synthetic and really fitted shapes, good and bad."""
     import torch
 
     from pyclnf.io import write_validator
@@ -146,7 +153,9 @@ def train_validator(options: argparse.Namespace) -> None:
             validator.fitted_shapes(fitter, faces, images, 1, seed),
         )
         sets[part] = (graded, images)
-        LOG.info("%s: %d graded shapes, %.0f %% good", part, len(graded.error), 100 * (graded.error < 0.1).mean())
+        LOG.info(
+            "%s: %d graded shapes, %.0f %% good", part, len(graded.error), 100 * (graded.error < 0.1).mean()
+        )
     views, figures = [], {}
     for view, (warp, partner) in enumerate(((warps[0], None), (warps[1], warps[2]))):
         crops, errors = validator.cut_out(warp, *sets["train"], partner, True, SEED)
@@ -174,12 +183,24 @@ def evaluate(options: argparse.Namespace) -> None:
     labels, _ = prepare.make_labels(data)
     chosen = [int(index) for index in np.flatnonzero(split_mask(data.persons, "test"))]
     for multi in (True, False):
-        points = predict(lambda image, box, m=multi: fitter.project(fitter.fit_box(image, box, m)), data, labels, chosen)
-        LOG.info("%s: %s", "all poses" if multi else "one pose", landmark_error(points, data.landmarks[chosen]).line())
+
+        def fit(image: NDArray[np.uint8], box: tuple[float, ...], multi: bool = multi) -> NDArray[np.float64]:
+            return fitter.project(fitter.fit_box(image, box, multi))
+
+        points = predict(fit, data, labels, chosen)
+        LOG.info(
+            "%s: %s",
+            "all poses" if multi else "one pose",
+            landmark_error(points, data.landmarks[chosen]).line(),
+        )
 
 
 COMMANDS = {
-    "pdm": train_pdm, "cen": train_cen,  "early": train_early, "validator": train_validator, "evaluate": evaluate,
+    "pdm": train_pdm,
+    "cen": train_cen,
+    "early": train_early,
+    "validator": train_validator,
+    "evaluate": evaluate,
 }
 
 
@@ -187,9 +208,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(prog="python -m weights.train", description=__doc__)
     parser.add_argument("command", choices=[*COMMANDS, "landmarks"], help="landmarks = everything in order")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with keypoints/ ...")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "training", help="checkpoints and caches")
-    parser.add_argument("--scales", type=int, nargs="+", default=[0, 1, 2, 3], help="indices of the patch scales")
+    parser.add_argument(
+        "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with keypoints/ ..."
+    )
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "training", help="checkpoints and caches"
+    )
+    parser.add_argument(
+        "--scales", type=int, nargs="+", default=[0, 1, 2, 3], help="indices of the patch scales"
+    )
     parser.add_argument("--steps", type=int, default=CEN_STEPS, help="training steps of each scale and view")
     parser.add_argument("--first-cycle", type=int, default=0, help="1 goes on from trained experts")
     parser.add_argument("--epochs", type=int, default=VALIDATOR_EPOCHS)

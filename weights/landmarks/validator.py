@@ -138,7 +138,9 @@ def cut_out(
         image, points = images[graded.image[k]], graded.points[k]
         if vary and rng.random() < 0.5:
             varied, _ = photometric(image, rng)
-            points = resized_points(points, varied.shape[1] / image.shape[1], varied.shape[0] / image.shape[0])
+            points = resized_points(
+                points, varied.shape[1] / image.shape[1], varied.shape[0] / image.shape[0]
+            )
             image = varied
         pixels = warp_face(used, image, points)
         if pixels is None:
@@ -153,7 +155,7 @@ def cut_out(
     return np.array(crops), np.array(errors)
 
 
-class GradeNet(torch.nn.Module):
+class GradeNet(torch.nn.Module):  # type: ignore[misc,unused-ignore]
     """Conv 5x5, 5x5, 3x3 with pooling, then two dense layers."""
 
     def __init__(self) -> None:
@@ -215,7 +217,9 @@ def grade(
 ) -> NDArray[np.int64]:
     """Most likely bin of each crop."""
     with torch.no_grad():
-        scores = [net(torch.from_numpy((c - mean) / std)) for c in np.array_split(crops, max(1, len(crops) // 512))]
+        scores = [
+            net(torch.from_numpy((c - mean) / std)) for c in np.array_split(crops, max(1, len(crops) // 512))
+        ]
     return np.asarray(torch.cat(scores).argmax(dim=1).numpy())
 
 
@@ -227,7 +231,11 @@ def export_view(
     for conv in net.convs:
         kernels = conv.weight.detach().numpy().transpose(1, 0, 2, 3)
         kernels = kernels[..., ::-1] if flip else kernels
-        layers += [ConvLayer(conv.bias.detach().numpy().copy(), np.ascontiguousarray(kernels)), ReLU(), MaxPool()]
+        layers += [
+            ConvLayer(conv.bias.detach().numpy().copy(), np.ascontiguousarray(kernels)),
+            ReLU(),
+            MaxPool(),
+        ]
     # OpenFace flattens every map column-major
     first = net.dense[0].weight.detach().numpy().reshape(HIDDEN, CHANNELS[-1], 5, 5)
     first = first[..., ::-1] if flip else first
@@ -236,7 +244,8 @@ def export_view(
         FullyConnected(net.dense[0].bias.detach().numpy().copy(), np.ascontiguousarray(weight)),
         ReLU(),
         FullyConnected(
-            net.dense[1].bias.detach().numpy().copy(), np.ascontiguousarray(net.dense[1].weight.detach().numpy().T)
+            net.dense[1].bias.detach().numpy().copy(),
+            np.ascontiguousarray(net.dense[1].weight.detach().numpy().T),
         ),
     ]
     mean, std = (mean[:, ::-1], std[:, ::-1]) if flip else (mean, std)
@@ -245,7 +254,7 @@ def export_view(
 
 
 def assemble(views: Sequence[ValidatorView]) -> ValidatorFile:
-    """The validator file of the three views."""
+    """Assemble the validator file of the three views."""
     orientations = np.zeros((len(views), 3))
     orientations[:, 1] = np.radians(VIEW_YAW_DEGREES)
     return ValidatorFile(orientations, tuple(views))

@@ -22,7 +22,9 @@ def model() -> pdm.ShapeModel:
     mean = 0.5 * (mean + mean[MIRROR_68] * np.array([-1.0, 1.0, 1.0]))
     mean -= mean.mean(axis=0)
     # modes that are no rigid motion and no change of size, like those of a real model
-    rigid = [np.repeat(axis, 68) for axis in np.eye(3)] + [np.cross(axis, mean).T.ravel() for axis in np.eye(3)]
+    rigid = [np.repeat(axis, 68) for axis in np.eye(3)] + [
+        np.cross(axis, mean).T.ravel() for axis in np.eye(3)
+    ]
     basis, _ = np.linalg.qr(np.stack([*rigid, mean.T.ravel(), *rng.normal(size=(3, 204))], axis=1))
     return pdm.ShapeModel(mean, basis[:, -3:], np.array([300.0, 100.0, 30.0]))
 

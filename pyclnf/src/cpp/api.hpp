@@ -17,6 +17,7 @@ struct Similarity {
 };
 struct Ccnf {
     const float *weights, *bias, *weight_sums, *alpha2, *sigma;
+    float sigma_scale;
     int neurons;
 };
 struct Dense {
@@ -60,6 +61,7 @@ struct Api {
     int lanes;
     void (*sample)(const Grey&, float x, float y, Similarity, int side, bool flip, float* out);
     void (*ccnf)(const Grey&, float x, float y, Similarity, int w, const Ccnf&, float* out);
+    void (*invert_spd)(double* matrix, int n);
     void (*cen)(const Grey&, Similarity, int w, const Dense*, int layers, const Source*, int sources);
     void (*svr)(const Grey&, float x, float y, Similarity, int w, const Svr*, int modalities, float* out);
     void (*shape_3d)(const Shape&, const float* p, float* out);

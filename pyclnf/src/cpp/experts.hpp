@@ -54,7 +54,8 @@ struct CcnfExpert {
     const float* bias;         // (neurons,)
     const float* weight_sums;  // (neurons,)
     const float* alpha2;       // (neurons,) twice alpha, 0 where the neuron is off
-    const float* sigma;        // (w*w, w*w)
+    const float* sigma;        // (w*w, w*w), or null for a multiple of the identity
+    float sigma_scale;         // that multiple
     int neurons;
 };
 
@@ -97,8 +98,8 @@ inline void ccnf_response(const GreyImage& im, float lx, float ly, float a, floa
     for (int y = 0; y < w; ++y) std::memcpy(packed + y * w, r + y * side, sizeof(float) * w);
     // q = Sigma r; Sigma is symmetric, so its rows can be accumulated as columns.
     float q[15 * 15 + 16];
-    for (int i = 0; i < ww; ++i) q[i] = 0.f;
-    for (int k = 0; k < ww; ++k) {
+    for (int i = 0; i < ww; ++i) q[i] = e.sigma ? 0.f : packed[i] * e.sigma_scale;
+    for (int k = 0; e.sigma && k < ww; ++k) {
         const float rk = packed[k];
         const float* row = e.sigma + static_cast<size_t>(k) * ww;
         for (int i = 0; i < ww; ++i) q[i] += rk * row[i];
@@ -108,6 +109,24 @@ inline void ccnf_response(const GreyImage& im, float lx, float ly, float a, floa
     for (int y = 0; y < w; ++y) {
         for (int x = 0; x < w; ++x) out[y * kMapPitch + x] = q[y * w + x] - lowest;
         for (int x = w; x < kMapPitch; ++x) out[y * kMapPitch + x] = 0.f;
+    }
+}
+
+// Inverts a symmetric positive definite (n, n) matrix in place: Gauss-Jordan by whole rows, which needs no pivoting here.
+inline void invert_spd(double* a, int n) {
+    for (int k = 0; k < n; ++k) {
+        double* pivot = a + static_cast<size_t>(k) * n;
+        const double p = 1.0 / pivot[k];
+        pivot[k] = 1.0;
+        for (int j = 0; j < n; ++j) pivot[j] *= p;
+        for (int i = 0; i < n; ++i) {
+            if (i == k) continue;
+            double* row = a + static_cast<size_t>(i) * n;
+            const double f = row[k];
+            if (f == 0.0) continue;
+            row[k] = 0.0;
+            for (int j = 0; j < n; ++j) row[j] -= f * pivot[j];
+        }
     }
 }
 

@@ -18,8 +18,10 @@ void api_sample(const pyclnf::Grey& g, float x, float y, pyclnf::Similarity s, i
 }
 
 void api_ccnf(const pyclnf::Grey& g, float x, float y, pyclnf::Similarity s, int w, const pyclnf::Ccnf& e, float* out) {
-    ccnf_response(image(g), x, y, s.a, s.b, w, {e.weights, e.bias, e.weight_sums, e.alpha2, e.sigma, e.neurons}, out);
+    ccnf_response(image(g), x, y, s.a, s.b, w, {e.weights, e.bias, e.weight_sums, e.alpha2, e.sigma, e.sigma_scale, e.neurons}, out);
 }
+
+void api_invert_spd(double* matrix, int n) { invert_spd(matrix, n); }
 
 void api_cen(const pyclnf::Grey& g, pyclnf::Similarity s, int w, const pyclnf::Dense* layers, int n_layers,
              const pyclnf::Source* sources, int n_sources) {
@@ -102,6 +104,6 @@ void api_sgemm(int m, int n, int k, const float* a, const float* b, float* c) {
 #define PYCLNF_STRING(x) PYCLNF_STRING2(x)
 
 extern "C" const pyclnf::Api PYCLNF_API = {
-    PYCLNF_STRING(PYCLNF_API), kLanes,          api_sample, api_ccnf, api_cen,  api_svr, api_shape_3d, api_project,
+    PYCLNF_STRING(PYCLNF_API), kLanes,          api_sample, api_ccnf, api_invert_spd, api_cen,  api_svr, api_shape_3d, api_project,
     api_jacobian,              api_update,      api_fit_landmarks,    api_rlms, api_crop, api_cnn,     api_sgemm,
 };

@@ -189,7 +189,9 @@ class CcnfBank {
         check_maps(out, points_, w);
         expect(shape.size() == 2 * points_, "shape must be planar (2n,)");
         const int ww = w * w;
-        expect(sigma.size() == static_cast<py::ssize_t>(experts_) * ww * ww, "sigma must be (experts, w*w, w*w)");
+        const bool diagonal = sigma.ndim() == 1;
+        expect(sigma.size() == static_cast<py::ssize_t>(experts_) * (diagonal ? 1 : ww * ww),
+               "sigma must be (experts, w*w, w*w), or (experts,) for multiples of the identity");
         const float *xy = shape.data(), *sg = sigma.data();
         float* o = out.mutable_data();
         py::gil_scoped_release release;
@@ -197,7 +199,7 @@ class CcnfBank {
             const int l = landmarks_.data()[i];
             const size_t k = static_cast<size_t>(i) * neurons_;
             const Ccnf e{weights_.data() + k * 121, bias_.data() + k, sums_.data() + k, alpha2_.data() + k,
-                         sg + static_cast<size_t>(i) * ww * ww, neurons_};
+                         diagonal ? nullptr : sg + static_cast<size_t>(i) * ww * ww, diagonal ? sg[i] : 0.f, neurons_};
             api->ccnf(g, xy[l], xy[points_ + l], {a, b}, w, e, o + static_cast<size_t>(l) * w * kMapPitch);
         });
     }
@@ -475,6 +477,31 @@ py::tuple head_pose(py::array_t<double, py::array::c_style | py::array::forcecas
     return py::make_tuple(R, t);
 }
 
+// inv(2 (alpha_sum I + sum_b beta_b C_b)) for each expert.
+F ccnf_covariances(py::array_t<double, py::array::c_style | py::array::forcecast> alpha_sums,
+                   py::array_t<double, py::array::c_style | py::array::forcecast> betas, F components, int threads) {
+    expect(alpha_sums.ndim() == 1 && betas.ndim() == 2 && components.ndim() == 3 && betas.shape(0) == alpha_sums.shape(0) &&
+               betas.shape(1) == components.shape(0) && components.shape(1) == components.shape(2),
+           "alpha_sums (e,), betas (e, b), components (b, n, n)");
+    expect(components.shape(1) <= kLargestWindow * kLargestWindow, "windows go up to 15");
+    const int experts = static_cast<int>(alpha_sums.size()), b = static_cast<int>(betas.shape(1)), n = static_cast<int>(components.shape(1));
+    const size_t area = static_cast<size_t>(n) * n;
+    F out({experts, n, n});
+    float* o = out.mutable_data();
+    const double *alphas = alpha_sums.data(), *weights = betas.data();
+    const float* c = components.data();
+    py::gil_scoped_release release;
+    Pool::instance().run(experts, threads, [&](int e) {
+        std::vector<double> m(area);
+        for (int k = 0; k < b; ++k)
+            for (size_t i = 0; i < area; ++i) m[i] += 2.0 * weights[e * b + k] * c[k * area + i];
+        for (int i = 0; i < n; ++i) m[static_cast<size_t>(i) * n + i] += 2.0 * alphas[e];
+        api->invert_spd(m.data(), n);
+        for (size_t i = 0; i < area; ++i) o[e * area + i] = static_cast<float>(m[i]);
+    });
+    return out;
+}
+
 F align(F source, F target) {
     expect(source.ndim() == 2 && source.shape(1) == 2 && source.shape(0) >= 2 && target.ndim() == 2 && target.shape(1) == 2 &&
                source.shape(0) == target.shape(0),
@@ -518,6 +545,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("warp_inverse_u8", &warp_inverse_u8);
     m.def("solve_pnp", &head_pose);
     m.def("align_similarity", &align);
+    m.def("ccnf_covariances", &ccnf_covariances);
     m.def("sgemm", &sgemm);
     py::class_<ShapeModel>(m, "ShapeModel")
         .def(py::init<F, F, F>())

@@ -10,6 +10,7 @@ import typer
 import pyfaceau
 
 from .extract import extract
+from .live import live
 from .models import models_app
 from .openface import OPENFACE_CONTEXT, openface
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(extract)
+app.command()(live)
 app.command(context_settings=OPENFACE_CONTEXT)(openface)
 app.add_typer(models_app, name="models")
 

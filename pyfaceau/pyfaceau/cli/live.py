@@ -6,7 +6,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,14 +60,13 @@ def live(
         with_window = window and _open_window()
         report = _Report(frames)
         try:
-            with closing(pipeline.stream(kept)) as results:
-                for count, result in enumerate(results, start=1):
-                    if not with_window:
-                        report.take(result)
-                    elif not _show(kept.image(result.frame), result):
-                        break
-                    if count == max_frames:
-                        break
+            for count, result in enumerate(pipeline.stream(kept), start=1):
+                if not with_window:
+                    report.take(result)
+                elif not _show(kept.image(result.frame), result):
+                    break
+                if count == max_frames:
+                    break
         except KeyboardInterrupt:
             pass  # the usual way to end it
         finally:

@@ -3,7 +3,7 @@
 from .aligned import AlignedFaceSink, aligner_for
 from .columns import DEFAULT_GROUPS, GROUPS, OPENFACE_FLAGS, check_groups, column_names
 from .details import OutputNames, write_of_details
-from .drawing import draw_result
+from .drawing import draw_result, draw_results
 from .hog import HogFile, HogSink, read_hog
 from .openface_csv import read_openface_csv, write_openface_csv
 from .sink import FileSink, Sink
@@ -31,6 +31,7 @@ __all__ = [
     "check_target",
     "column_names",
     "draw_result",
+    "draw_results",
     "image_table",
     "read_hog",
     "read_openface_csv",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -49,38 +49,55 @@ def draw_result(
     camera: Camera | None = None,
     *,
     action_units: bool = True,
-    panel: int = 0,
+) -> None:
+    """Draw a face and what is known of it into a frame; see `draw_results`."""
+    draw_results(image, [result], camera, action_units=action_units)
+
+
+def draw_results(
+    image: npt.NDArray[np.uint8],
+    results: Sequence[FrameResult],
+    camera: Camera | None = None,
+    *,
+    action_units: bool = True,
     rejected: bool = False,
 ) -> None:
-    """Draw a face and what is known of it into a frame.
+    """Draw the faces of a frame and what is known of them.
 
     Parameters
     ----------
     image : ndarray, shape (H, W, 3), uint8
         BGR; drawn into.
-    result : FrameResult
-        A frame without a face gets a note only, unless `rejected`.
+    results : sequence of FrameResult
+        Of this frame. A face that is lost gets a note only, unless `rejected`.
     camera : Camera, optional
         That the pose was computed with; guessed from the frame size by default.
     action_units : bool
-        Draw bars of the action units as they were predicted when the frame came.
-    panel : int
-        Place of the bars, counted from the left; for several faces.
+        Draw bars of the action units as they were predicted when the frame came, from left to right for
+        several faces.
     rejected : bool
         Draw what the validator rejects too.
     """
     height, width = image.shape[:2]
     camera = camera or Camera.for_size(width, height)
     unit = max(min(height, width) / 480, 0.5)  # sizes follow the frame
-    if np.isnan(result.landmarks).any() or not (result.success or rejected):
-        label = "no face" if result.face_id == 0 else f"face {result.face_id} lost"
-        _text(image, label, (8 + 130 * panel, height - 8), unit, _UNSURE)
-        return
-    _draw_pose(image, result, camera, unit)
-    _draw_points(image, result.landmarks, max(1.0, 0.012 * _face_height(result)), _LANDMARK)
-    _draw_eyes(image, result, camera, unit)
-    if action_units:
-        _draw_action_units(image, result, unit, panel)
+    several = len(results) > 1
+    shown = [
+        result for result in results if not np.isnan(result.landmarks).any() and (result.success or rejected)
+    ]
+    if action_units:  # below the faces
+        for panel, result in enumerate(shown):
+            _draw_action_units(image, result, unit, panel, several)
+    for result in shown:
+        _draw_pose(image, result, camera, unit)
+        _draw_points(image, result.landmarks, max(1.0, 0.012 * _face_height(result)), _LANDMARK)
+        _draw_eyes(image, result, camera, unit)
+        if several:
+            x, y = result.landmarks.max(axis=0)
+            _text(image, str(result.face_id), (round(float(x)) + 4, round(float(y))), unit, _TEXT)
+    if len(shown) < len(results):
+        lost = ", ".join(str(result.face_id) for result in results if result not in shown)
+        _text(image, f"face {lost} lost" if several else "no face", (8, height - 8), unit, _UNSURE)
 
 
 def _face_height(result: FrameResult) -> float:
@@ -139,17 +156,21 @@ def _draw_eyes(image: npt.NDArray[np.uint8], result: FrameResult, camera: Camera
             _draw_line(image, ray, _GAZE, max(1, round(2 * unit)))
 
 
-def _draw_action_units(image: npt.NDArray[np.uint8], result: FrameResult, unit: float, panel: int) -> None:
+def _draw_action_units(
+    image: npt.NDArray[np.uint8], result: FrameResult, unit: float, panel: int, several: bool
+) -> None:
     """Draw one line an action unit: name, bar of the intensity, green where it is present."""
     names = sorted(
         name for name in {*result.au_intensities, *result.au_presences} if not name.endswith("_static")
     )
     if not names:
         return
-    height = image.shape[0]
-    step = min(round(17 * unit), (height - 8) // len(names))
+    unit = min(unit, 2.0) * (0.7 if several else 1.0)
+    step = min(round(17 * unit), (image.shape[0] - 8) // (len(names) + several))
     letters, bar = round(44 * unit), round(70 * unit)
     left = 4 + panel * (letters + bar + round(14 * unit))
+    if several:
+        names.insert(0, f"face {result.face_id}")
     region = image[4 : 4 + step * len(names), left : left + letters + bar + 4]
     region[:] = (region * np.float32(0.45)).astype(np.uint8)
     intensities: Mapping[str, float] = result.au_intensities

@@ -14,7 +14,7 @@ from ..errors import OutputError
 from ..result import FrameResult
 from ..video import BGRImage
 from .aligned import write_image
-from .drawing import draw_result
+from .drawing import draw_results
 
 
 class TrackedVideoSink:
@@ -60,11 +60,11 @@ class TrackedVideoSink:
         self._writer: cv2.VideoWriter | None = None
         self._canvas: BGRImage | None = None
         self._frame = 0
-        self._faces = 0
+        self._results: list[FrameResult] = []
         self._size = (0, 0)
 
     def write(self, result: FrameResult, image: BGRImage) -> None:
-        """Draw a face; the frame is written when the next one comes.
+        """Take a face; its frame is drawn and written when the next one comes.
 
         Raises
         ------
@@ -73,9 +73,8 @@ class TrackedVideoSink:
         """
         if self._canvas is None or result.frame != self._frame:
             self._write_frame()
-            self._canvas, self._frame, self._faces = image.copy(), result.frame, 0
-        draw_result(self._canvas, result, self._camera, action_units=self._action_units, panel=self._faces)
-        self._faces += 1
+            self._canvas, self._frame, self._results = image.copy(), result.frame, []
+        self._results.append(result)
 
     def close(self) -> None:
         """Finish the file.
@@ -109,6 +108,7 @@ class TrackedVideoSink:
     def _write_frame(self) -> None:
         if self._canvas is None:
             return
+        draw_results(self._canvas, self._results, self._camera, action_units=self._action_units)
         if self._writer is None:
             self._open(self._canvas)
         assert self._writer is not None
@@ -148,14 +148,13 @@ class TrackedImageSink:
         self.path = Path(path)
         self._camera = camera
         self._canvas: BGRImage | None = None
-        self._faces = 0
+        self._results: list[FrameResult] = []
 
     def write(self, result: FrameResult, image: BGRImage) -> None:
-        """Draw a face."""
+        """Take a face."""
         if self._canvas is None:
             self._canvas = image.copy()
-        draw_result(self._canvas, result, self._camera, panel=self._faces, rejected=True)
-        self._faces += 1
+        self._results.append(result)
 
     def close(self) -> None:
         """Write the file.
@@ -166,6 +165,7 @@ class TrackedImageSink:
             It cannot be written.
         """
         if self._canvas is not None:
+            draw_results(self._canvas, self._results, self._camera, rejected=True)
             write_image(self.path, self._canvas)
             self._canvas = None
 

@@ -56,7 +56,7 @@ class CCNFExperts:
         bank, experts = self._bank(view)
         key = (view, window)
         if key not in self._sigmas:
-            self._sigmas[key] = sigma_matrices(experts, self.sigma_components.get(window), window)
+            self._sigmas[key] = sigma_matrices(experts, self.sigma_components.get(window), window, threads)
         a, b = float(to_image[0, 0]), float(-to_image[0, 1])
         bank.responses(grey, shape, a, b, window, self._sigmas[key], out, threads)
 
@@ -83,7 +83,7 @@ class CCNFExperts:
 
 
 def sigma_matrices(
-    experts: list[CCNFExpert], components: Float32Array | None, window: int
+    experts: list[CCNFExpert], components: Float32Array | None, window: int, threads: int = 1
 ) -> Float32Array:
     """Covariances of the field, one per expert.
 
@@ -93,18 +93,19 @@ def sigma_matrices(
     components : ndarray, shape (b, window**2, window**2), or None
         Neighbourhood matrices weighted by the betas; None where the model has none for this window.
     window : int
+    threads : int
 
     Returns
     -------
-    ndarray, shape (experts, window**2, window**2), float32
-        ``inv(2 (sum(alpha) I + sum_b beta_b C_b))``.
+    ndarray, shape (experts, window**2, window**2) or (experts,), float32
+        ``inv(2 (sum(alpha) I + sum_b beta_b C_b))``; without components a multiple of the identity, of which only the
+        multiple is returned.
     """
-    area = window * window
-    out = np.empty((len(experts), area, area), np.float32)
-    identity = np.eye(area)
-    for k, e in enumerate(experts):
-        precision = float(e.alphas.sum()) * identity
-        if components is not None and len(e.betas):
-            precision = precision + np.tensordot(e.betas[: len(components)], components[: len(e.betas)], axes=1)
-        out[k] = np.linalg.inv(2.0 * precision)
+    alphas = np.array([e.alphas.sum() for e in experts])
+    n_betas = min((len(e.betas) for e in experts), default=0)
+    if components is None or not n_betas:
+        return (1.0 / (2.0 * alphas)).astype(np.float32)
+    betas = np.array([e.betas[: len(components)] for e in experts])
+    used = np.ascontiguousarray(components[: betas.shape[1]])
+    out: Float32Array = _core.ccnf_covariances(alphas, betas, used, threads)
     return out
