@@ -23,12 +23,13 @@ class CLNF:
     Parameters
     ----------
     model : str, path-like or LandmarkModel
-        ``"ceclm"`` or ``"clnf"`` (OpenFace's models, installed by the user), ``"open"`` (the pack that ships with this package),
-        the path of a main model file, or a loaded model.
+        ``"ceclm"`` or ``"clnf"`` (OpenFace's models, installed by the user), ``"open"`` (the pack that ships with this
+        package), the path of a main model file, or a loaded model.
     parameters : FitParameters, optional
         OpenFace's for this model by default.
     multi_view : bool
-        Try all starting orientations. Off, as in OpenFace's image program; turn it on for faces that are not near frontal.
+        Try all starting orientations. Off, as in OpenFace's image program; turn it on for faces that are not near
+        frontal.
     threads : int
         Threads per fit; results do not depend on it.
 

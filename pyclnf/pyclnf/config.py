@@ -11,7 +11,8 @@ LIKELIHOOD_FACE_SCALE = 0.30  # px/mm; below, the likelihood is computed at ever
 PARTS_FACE_SCALE = 0.9  # times the part's first scale; a smaller face does not run its parts
 LIKELIHOOD_FLOOR = -10.0  # model likelihood before any fit
 
-# Rotations (pitch, yaw, roll, rad) from which a face is tried. OpenFace 2.2: LandmarkDetectorFunc.cpp, DetectLandmarksInImage
+# Rotations (pitch, yaw, roll, rad) from which a face is tried.
+# OpenFace 2.2: LandmarkDetectorFunc.cpp, DetectLandmarksInImage
 ORIENTATIONS: tuple[tuple[float, float, float], ...] = (
     (0.0, 0.0, 0.0),
     (0.0, -0.5236, 0.0),
@@ -109,10 +110,16 @@ _EYE = FitParameters(
     windows_init=(5, 3), windows_track=(5, 3), regularisation=0.1, sigma=2.0, refine=False, validate=False
 )
 _EYE_28 = FitParameters(
-    windows_init=(3, 5, 9), windows_track=(3, 5, 9), regularisation=0.5, sigma=1.0, refine=False, validate=False
+    windows_init=(3, 5, 9),
+    windows_track=(3, 5, 9),
+    regularisation=0.5,
+    sigma=1.0,
+    refine=False,
+    validate=False,
 )
 
-# Parameters of the part models, by the name the main file gives them. OpenFace 2.2: LandmarkDetectorModel.cpp, Read_CLNF
+# Parameters of the part models, by the name the main file gives them.
+# OpenFace 2.2: LandmarkDetectorModel.cpp, Read_CLNF
 PART_PARAMETERS: dict[str, FitParameters] = {
     "left_eye": _EYE,
     "right_eye": _EYE,
@@ -122,7 +129,12 @@ PART_PARAMETERS: dict[str, FitParameters] = {
         windows_init=(7, 7), windows_track=(7, 7), regularisation=1.0, sigma=2.0, refine=False, validate=False
     ),
     "brow": FitParameters(
-        windows_init=(11, 9), windows_track=(11, 9), regularisation=10.0, sigma=3.5, refine=False, validate=False
+        windows_init=(11, 9),
+        windows_track=(11, 9),
+        regularisation=10.0,
+        sigma=3.5,
+        refine=False,
+        validate=False,
     ),
     "inner": FitParameters(
         windows_init=(9,),

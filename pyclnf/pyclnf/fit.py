@@ -49,8 +49,8 @@ class FaceFit:
     success : bool
         The validator accepts the fit.
     detected : bool
-        What OpenFace's video detector returns and writes to its ``success`` column. It differs from `success` only on frames
-        of (re)initialisation.
+        What OpenFace's video detector returns and writes to its ``success`` column. It differs from `success` only on
+        frames of (re)initialisation.
     view : int
         View of the patch experts that was used last.
     likelihood : float

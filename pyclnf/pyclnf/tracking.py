@@ -58,8 +58,9 @@ class FaceTracker:
 
     Notes
     -----
-    The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every twelfth frame, a lost
-    one in the frame of its loss and then in every second; between, the fit goes on from where it stands with large windows.
+    The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every twelfth
+    frame, a lost one in the frame of its loss and then in every second; between, the fit goes on from where it stands
+    with large windows.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class FaceTracker:
         return self._initialised
 
     def prefer(self, x: float, y: float) -> None:
-        """At the next detection take the face whose box centre is nearest to this point (px), once, instead of the widest."""
+        """At the next detection, once, take the face whose box centre is nearest to this point (px), not the widest."""
         self._preference = (x, y)
 
     def track(self, frame: npt.NDArray[Any], box: npt.ArrayLike | None = None) -> FaceFit:
@@ -148,7 +149,7 @@ class FaceTracker:
         return not self._fitter.state.success and every > 0 and self._failures % every == 0
 
     def _start_at(self, box: npt.NDArray[np.float64], grey: npt.NDArray[np.uint8], first: bool) -> bool:
-        """(Re)initialise in a box. A first detection counts whatever the validator says; a failed later one is undone."""
+        """(Re)initialise in a box: a first detection counts whatever the validator says, a failed later one is undone."""
         fitter = self._fitter
         self._initialised = True
         before = copy(fitter.state)

@@ -1,6 +1,6 @@
 """Figures of the landmark stages against the C++ reference's stored outputs.
 
-`figures(shared)` gives the rows of a parity table; the functions above it measure one stage each and are shared with the tests.
+`figures(shared)` gives the rows of a parity table; the functions above it measure one stage each.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class FaceError:
-    """A face of a still image: mean landmark error in px, and whether verdict, success and certainty are the reference's."""
+    """A face of a still image: mean landmark error in px, and whether verdict and certainty are the reference's."""
 
     name: str
     error: float
@@ -63,7 +63,7 @@ class FaceError:
 
 @dataclass(frozen=True, eq=False)
 class VideoErrors:
-    """Per frame of a video: mean landmark error in px free-running and of one step, and agreement of success and certainty."""
+    """Per frame of a video: mean landmark error in px, free-running and of one step; equality of success and certainty."""
 
     free: Array
     step: Array
@@ -179,7 +179,9 @@ def validator_disagreements(shared: Path, mode: str) -> list[str]:
             validator.certainty(r, grey, np.ascontiguousarray(x.reshape(-1)))
             for r, x in zip(rotations, landmarks, strict=True)
         ]
-        wrong += [f"{sample}/{i}" for i, (a, b) in enumerate(zip(found, stored, strict=True)) if abs(a - b) > 1e-4]
+        wrong += [
+            f"{sample}/{i}" for i, (a, b) in enumerate(zip(found, stored, strict=True)) if abs(a - b) > 1e-4
+        ]
         if abs(found[0] - float(gold_image(shared, sample, f"validator_check_{mode}")[0])) > 1e-6:
             wrong.append(f"{sample}/check")
     return wrong
@@ -233,7 +235,9 @@ class _Follower:
 
     def errors(self) -> VideoErrors:
         same = np.array(self.same)
-        return VideoErrors(np.array(self.free, np.float32), np.array(self.step, np.float32), same[:, 0], same[:, 1])
+        return VideoErrors(
+            np.array(self.free, np.float32), np.array(self.step, np.float32), same[:, 0], same[:, 1]
+        )
 
 
 _STATE = "frame_success_certainty_likelihood_view"
@@ -272,7 +276,12 @@ def figures(shared: Path) -> Iterator[Figure]:
             name = f"{mode}: {len(faces)} faces, {'eleven starting poses' if multi_view else 'one starting pose'}"
             face = max(faces, key=lambda f: f.error)
             mean = sum(f.error for f in faces) / len(faces)
-            yield Figure(f"{name}, largest mean error of a face, px", face.error, 0.1, detail=f"{face.name}; mean {mean:.4f}")
+            yield Figure(
+                f"{name}, largest mean error of a face, px",
+                face.error,
+                0.1,
+                detail=f"{face.name}; mean {mean:.4f}",
+            )
             equal = float(np.mean([f.same_verdict for f in faces]))
             yield Figure(f"{name}, equal verdicts and certainties", equal, 1.0, high_is_good=True)
     for video in VIDEOS:
@@ -282,7 +291,12 @@ def figures(shared: Path) -> Iterator[Figure]:
             yield Figure(f"{name}, mean error, px", float(v.free.mean()), 0.1, detail=detail)
             yield Figure(f"{name}, 99th percentile, px", float(np.percentile(v.free, 99)), 1.0)
             detail = f"p99 {np.percentile(v.step, 99):.4f}, max {v.step.max():.3f}"
-            yield Figure(f"{name}, one step from the reference's state, mean, px", float(v.step.mean()), 0.03, detail=detail)
+            yield Figure(
+                f"{name}, one step from the reference's state, mean, px",
+                float(v.step.mean()),
+                0.03,
+                detail=detail,
+            )
             equal = float(v.same_success.mean())
             yield Figure(f"{name}, equal success", equal, 0.995, high_is_good=True)
             equal = float(v.same_certainty.mean())

@@ -1,4 +1,4 @@
-"""A whole landmark model small enough to write in a test: a ring of points, random experts, a validator that sees texture."""
+"""A whole landmark model small enough for a test: a ring of points, random experts, a validator that sees texture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ CENTRES = np.deg2rad([[0.0, 0.0, 0.0], [0.0, 30.0, 0.0], [0.0, -30.0, 0.0]])
 MIRROR = np.array([(6 - i) % N_POINTS for i in range(N_POINTS)], np.int32)
 MIRROR_VIEWS = np.array([0, 2, 1], np.int32)
 VISIBILITY = np.array(
-    [[True] * N_POINTS, [i not in (5, 6, 7) for i in range(N_POINTS)], [i not in (11, 0, 1) for i in range(N_POINTS)]]
+    [
+        [True] * N_POINTS,
+        [i not in (5, 6, 7) for i in range(N_POINTS)],
+        [i not in (11, 0, 1) for i in range(N_POINTS)],
+    ]
 )
 FOUND, LOST = 0.975, 0.025  # certainties of the validator on texture and on a flat image
 

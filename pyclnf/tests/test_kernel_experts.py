@@ -28,7 +28,13 @@ def shape(seed: int) -> np.ndarray:
 
 
 def maps(
-    experts: PatchExperts, grey: np.ndarray, landmarks: np.ndarray, to_image: np.ndarray, window: int, view: int, threads: int = 1
+    experts: PatchExperts,
+    grey: np.ndarray,
+    landmarks: np.ndarray,
+    to_image: np.ndarray,
+    window: int,
+    view: int,
+    threads: int = 1,
 ) -> np.ndarray:
     out = new_maps(synthetic.N_POINTS, window)
     out[:] = UNTOUCHED
@@ -64,7 +70,9 @@ def test_ccnf_maps_equal_the_oracle(instruction_set: str, window: int, view: int
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("view", [0, 1, 2])
-def test_cen_maps_equal_the_oracle_mirrored_experts_included(instruction_set: str, window: int, view: int) -> None:
+def test_cen_maps_equal_the_oracle_mirrored_experts_included(
+    instruction_set: str, window: int, view: int
+) -> None:
     grey, landmarks, to_image = synthetic.image(2), shape(10 + view), similarity(1.7, -0.4)
     data = synthetic.cen(6)
     found = maps(CENExperts(data), grey, landmarks, to_image, window, view)
@@ -72,7 +80,9 @@ def test_cen_maps_equal_the_oracle_mirrored_experts_included(instruction_set: st
         if not synthetic.VISIBILITY[view, i]:
             continue
         own, twin = data.experts[view][i], data.experts[data.mirror_views[view]][data.mirror_landmarks[i]]
-        expected = oracle.cen_response(area, own) if own.layers else oracle.cen_response(area, twin, mirrored=True)
+        expected = (
+            oracle.cen_response(area, own) if own.layers else oracle.cen_response(area, twin, mirrored=True)
+        )
         assert_maps_equal(found[i], expected)
 
 
@@ -85,7 +95,9 @@ def test_networks_of_any_depth_and_activation_equal_the_oracle(
     data = synthetic.cen(7)
     expert = synthetic.cen_expert(9, widths, activation)
     row = (expert, *data.experts[0][1:])
-    found = maps(CENExperts(replace(data, experts=(row, *data.experts[1:]))), grey, landmarks, to_image, 11, 0)
+    found = maps(
+        CENExperts(replace(data, experts=(row, *data.experts[1:]))), grey, landmarks, to_image, 11, 0
+    )
     area = areas(grey, landmarks, to_image, 11)[0]
     assert_maps_equal(found[0], oracle.cen_response(area, expert))
 
@@ -171,7 +183,11 @@ def test_windows_other_than_odd_3_to_15_are_refused(experts: PatchExperts, windo
 @pytest.mark.parametrize("experts", all_kinds(), ids=["ccnf", "cen", "svr"])
 def test_maps_and_shapes_of_another_size_are_refused(experts: PatchExperts) -> None:
     grey, to_image = synthetic.image(), similarity(1, 0)
-    for out in (new_maps(synthetic.N_POINTS - 1, 9), new_maps(synthetic.N_POINTS, 11), np.zeros((3, 3), np.float32)):
+    for out in (
+        new_maps(synthetic.N_POINTS - 1, 9),
+        new_maps(synthetic.N_POINTS, 11),
+        np.zeros((3, 3), np.float32),
+    ):
         with pytest.raises(ValueError, match="response maps"):
             experts.responses(grey, shape(0), to_image, 9, 0, out)
     with pytest.raises(ValueError, match="shape"):
@@ -180,7 +196,10 @@ def test_maps_and_shapes_of_another_size_are_refused(experts: PatchExperts) -> N
 
 @pytest.mark.parametrize("experts", all_kinds(), ids=["ccnf", "cen", "svr"])
 def test_maps_that_would_have_to_be_copied_are_refused(experts: PatchExperts) -> None:
-    for out in (np.zeros((synthetic.N_POINTS, 9, 32), np.float32)[:, :, ::2], np.zeros((synthetic.N_POINTS, 9, 16), np.int16)):
+    for out in (
+        np.zeros((synthetic.N_POINTS, 9, 32), np.float32)[:, :, ::2],
+        np.zeros((synthetic.N_POINTS, 9, 16), np.int16),
+    ):
         with pytest.raises(TypeError):
             experts.responses(synthetic.image(), shape(0), similarity(1, 0), 9, 0, out)
 

@@ -84,7 +84,8 @@ def test_warps_equal_the_oracles_samples() -> None:
     inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
     u, v = np.meshgrid(np.arange(90), np.arange(70))
     fixed = [
-        np.rint((inverse[k, 1] * v + inverse[k, 2]) * 1024) + 16 + np.rint(inverse[k, 0] * u * 1024) for k in (0, 1)
+        np.rint((inverse[k, 1] * v + inverse[k, 2]) * 1024) + 16 + np.rint(inverse[k, 0] * u * 1024)
+        for k in (0, 1)
     ]
     expected = oracle.sample_grid(image, *(f.astype(np.int64) // 32 for f in fixed))
     out = warp_affine_u8(image, matrix, (90, 70))

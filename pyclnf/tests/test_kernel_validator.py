@@ -72,7 +72,9 @@ def test_impossible_landmarks_are_not_a_face(instruction_set: str, value: float)
     for where in (slice(0, 1), slice(None)):
         points = landmarks(8)
         points[where] = value
-        _network(synthetic.validator_view(NETWORKS["one dense layer"]), synthetic.N_POINTS).forward(grey, points)
+        _network(synthetic.validator_view(NETWORKS["one dense layer"]), synthetic.N_POINTS).forward(
+            grey, points
+        )
         with np.errstate(all="ignore"):
             assert 0.0 <= validator.certainty((0, 0, 0), grey, points) <= 1.0
     points[:] = value
@@ -106,9 +108,27 @@ def test_crops_that_point_outside_their_arrays_are_refused() -> None:
     ones = np.ones(len(index), np.float32)
 
     def view(**changes: object) -> _core.ValidatorView:
-        a = {"triangles": warp.triangles, "index": index, "owner": owner, "alpha": warp.alpha, "mean": ones, **changes}
+        a = {
+            "triangles": warp.triangles,
+            "index": index,
+            "owner": owner,
+            "alpha": warp.alpha,
+            "mean": ones,
+            **changes,
+        }
         return _core.ValidatorView(
-            24, 24, 0.0, 0.0, a["triangles"], a["index"], a["owner"], a["alpha"], warp.beta, a["mean"], ones, 12
+            24,
+            24,
+            0.0,
+            0.0,
+            a["triangles"],
+            a["index"],
+            a["owner"],
+            a["alpha"],
+            warp.beta,
+            a["mean"],
+            ones,
+            12,
         )
 
     view()
@@ -121,7 +141,7 @@ def test_crops_that_point_outside_their_arrays_are_refused() -> None:
         {"alpha": warp.alpha[:-1]},
         {"mean": ones[:-1]},
     ):
-        with pytest.raises(ValueError, match="range|match|must be"):
+        with pytest.raises(ValueError, match=r"range|match|must be"):
             view(**wrong)
 
 

@@ -67,7 +67,9 @@ class TestVideos:
         assert errors.free.mean() <= 0.1
         assert np.percentile(errors.free, 99) <= 1.0
 
-    def test_one_step_from_the_references_state_ends_where_the_reference_ends(self, errors: gold.VideoErrors) -> None:
+    def test_one_step_from_the_references_state_ends_where_the_reference_ends(
+        self, errors: gold.VideoErrors
+    ) -> None:
         assert len(errors.step) > 0.8 * len(errors.free)
         assert errors.step.mean() <= 0.03
 

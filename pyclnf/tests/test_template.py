@@ -60,7 +60,8 @@ def test_a_face_outside_the_frame_gives_no_template(x: float, y: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scale", "x", "y"), [(0.3, -15.0, 3.0), (0.3, 225.0, 199.0), (1.5, 100.0, 90.0), (0.01, 50.0, 50.0), (0.9, 0.0, 0.0)]
+    ("scale", "x", "y"),
+    [(0.3, -15.0, 3.0), (0.3, 225.0, 199.0), (1.5, 100.0, 90.0), (0.01, 50.0, 50.0), (0.9, 0.0, 0.0)],
 )
 def test_faces_across_the_border_are_matched_without_harm(scale: float, x: float, y: float) -> None:
     grey = synthetic.image(3)

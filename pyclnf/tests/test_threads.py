@@ -29,7 +29,9 @@ def test_fits_in_parallel_threads_equal_fits_one_by_one(tmp_path: Path, kind: st
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python warns of forks while threads run: just that is tested
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # Python warns of forks while threads run: just that is tested
 def test_a_forked_process_fits_although_its_parents_threads_are_gone(tmp_path: Path) -> None:
     model = LandmarkModel.load(synthetic.write_model(tmp_path))
     expected = fitted(model, 0)

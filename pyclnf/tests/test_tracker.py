@@ -164,7 +164,9 @@ def test_the_widest_face_is_taken_unless_another_is_preferred_once(models: dict[
             tracker.prefer(*point)
         first[name] = tracker.track(FACE).landmarks[:, 0].mean()
         tracker.reset()
-        assert tracker.track(FACE).landmarks[:, 0].mean() == first["widest"], "a preference is forgotten after its use"
+        assert tracker.track(FACE).landmarks[:, 0].mean() == first["widest"], (
+            "a preference is forgotten after its use"
+        )
     assert first["preferred"] < 90 < first["widest"]
 
 

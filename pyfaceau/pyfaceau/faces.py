@@ -47,36 +47,53 @@ class FaceStage:
     ----------
     model : LandmarkModel
         That makes the fits.
-    groups : collection of str
-        Groups of columns that are wanted; gaze and 3D landmarks are computed only for theirs.
     intrinsics : Intrinsics
     """
 
-    def __init__(self, model: LandmarkModel, groups: Collection[str], intrinsics: Intrinsics) -> None:
+    def __init__(self, model: LandmarkModel, intrinsics: Intrinsics) -> None:
         self._model = model
         self._intrinsics = intrinsics
-        self.want_gaze = "gaze" in groups or "eye_landmarks" in groups
-        self.want_3d = "landmarks_3d" in groups
 
     def in_sequence(
-        self, frame: VideoFrame, face_id: int, fit: FaceFit, analyser: FaceAnalyser
+        self,
+        frame: VideoFrame,
+        face_id: int,
+        fit: FaceFit,
+        analyser: FaceAnalyser,
+        groups: Collection[str],
     ) -> FrameResult:
-        """Analyse the next frame of a face."""
+        """Analyse the next frame of a face; gaze and 3D landmarks are computed only for their `groups` of columns."""
         analysis = analyser.process(frame.image, fit.landmarks, fit.success)
-        return self._result(frame, face_id, fit, analyser, analysis)
+        return self._result(frame, face_id, fit, analyser, analysis, groups)
 
-    def in_image(self, frame: VideoFrame, face_id: int, fit: FaceFit, analyser: FaceAnalyser) -> FrameResult:
+    def in_image(
+        self,
+        frame: VideoFrame,
+        face_id: int,
+        fit: FaceFit,
+        analyser: FaceAnalyser,
+        groups: Collection[str],
+    ) -> FrameResult:
         """Analyse a face in a single image, whether or not the validator accepts it, as in OpenFace."""
-        return self._result(frame, face_id, fit, analyser, analyser.analyse_image(frame.image, fit.landmarks))
+        analysis = analyser.analyse_image(frame.image, fit.landmarks)
+        return self._result(frame, face_id, fit, analyser, analysis, groups)
 
     def _result(
-        self, frame: VideoFrame, face_id: int, fit: FaceFit, analyser: FaceAnalyser, analysis: FrameAnalysis
+        self,
+        frame: VideoFrame,
+        face_id: int,
+        fit: FaceFit,
+        analyser: FaceAnalyser,
+        analysis: FrameAnalysis,
+        groups: Collection[str],
     ) -> FrameResult:
+        want_gaze = "gaze" in groups or "eye_landmarks" in groups
+        want_3d = "landmarks_3d" in groups
         camera = self._intrinsics.camera(frame.image)
         seen = bool(fit.landmarks.any())  # all 0 until there is a first face
         shape = (self._model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
         pose = head_pose(*shape) if seen else np.full(6, np.nan)
-        gaze = estimate_gaze(self._model, fit, pose, camera) if self.want_gaze and seen else None
+        gaze = estimate_gaze(self._model, fit, pose, camera) if want_gaze and seen else None
         return FrameResult(
             frame.number,
             frame.timestamp,
@@ -84,7 +101,7 @@ class FaceStage:
             fit.detected,
             fit.confidence,
             fit.landmarks if seen else np.full_like(fit.landmarks, np.nan),
-            landmarks_3d(*shape) if self.want_3d and seen else None,
+            landmarks_3d(*shape) if want_3d and seen else None,
             pose,
             gaze,
             _by_name(analyser.intensity_names, analysis.intensities, float),

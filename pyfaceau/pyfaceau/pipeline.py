@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pyclnf import CLNF, FaceFit, FaceTracker, LandmarkModel
+from pyclnf import CLNF, FaceFit, FaceTracker, FitParameters, LandmarkModel
 from pyclnf.multi import MultiFaceTracker
 from pymtcnn import MTCNN
 
 from . import __version__
 from .analyser import Baseline
-from .errors import ProcessingError
 from .faces import FaceStage, Intrinsics
 from .models import ModelSet, choose_models
-from .output import DEFAULT_GROUPS, ResultTable, Sink, check_groups, write_table
+from .output import DEFAULT_GROUPS, ResultTable, Sink, check_groups, check_target, write_table
 from .people import People
 from .progress import ProgressCallback, progress_reporter
 from .result import FrameResult
+from .running import fail_with_partial, finishing, overlapped
 from .video import FrameIterator, FrameSource, VideoFrame, as_bgr, open_video, read_image
 
 # Frames that landmarks may be ahead of the rest: both stages run at once, memory stays flat.
@@ -37,8 +34,7 @@ _FRAMES_IN_FLIGHT_LIVE = 1
 
 Frame = npt.NDArray[np.generic]
 PathLike = str | os.PathLike[str]
-
-logger = logging.getLogger(__name__)
+Neutral = PathLike | tuple[int, int] | None
 
 
 class FullPythonAUPipeline:
@@ -63,6 +59,8 @@ class FullPythonAUPipeline:
         static columns end in ``_static``.
     max_faces : int
         Most faces to follow in a video; more than one gives rows of several ``face_id`` a frame.
+    wild : bool
+        OpenFace's settings for faces in difficult images: larger search areas, slower.
     fx, fy, cx, cy : float, optional
         Camera in px, for pose, gaze and 3D landmarks; guessed from the frame size as OpenFace does by
         default.
@@ -94,6 +92,7 @@ class FullPythonAUPipeline:
         include: Iterable[str] = DEFAULT_GROUPS,
         au_models: str = "dynamic",
         max_faces: int = 1,
+        wild: bool = False,
         fx: float | None = None,
         fy: float | None = None,
         cx: float | None = None,
@@ -103,20 +102,22 @@ class FullPythonAUPipeline:
         if threads < 1 or max_faces < 1:
             raise ValueError(f"threads and max_faces must be at least 1, got {threads} and {max_faces}")
         self.include = check_groups(include)
+        self._style = _style(include)
         self.models: ModelSet = choose_models(models, landmarks)
         self.threads = threads
         self._au_models = au_models
         self._people = People(self.models, au_models)
         self._landmark_model = LandmarkModel.load(self.models.landmarks)
         self._detector = MTCNN(backend=mtcnn_backend, weights=self.models.mtcnn)
-        self._intrinsics = Intrinsics(fx, fy, cx, cy)
-        self._stage = FaceStage(self._landmark_model, self.include, self._intrinsics)
+        self._stage = FaceStage(self._landmark_model, Intrinsics(fx, fy, cx, cy))
+        self._parameters = FitParameters.for_model(self.models.landmarks, wild=wild)
         self._tracker: FaceTracker | MultiFaceTracker
+        tools = (self._landmark_model, self._detector)
         if max_faces == 1:
-            self._tracker = FaceTracker(self._landmark_model, self._detector, threads=threads)
+            self._tracker = FaceTracker(*tools, parameters=self._parameters, threads=threads)
         else:
             self._tracker = MultiFaceTracker(
-                self._landmark_model, self._detector, max_faces=max_faces, threads=threads
+                *tools, max_faces=max_faces, parameters=self._parameters, threads=threads
             )
         self._image_fitter: CLNF | None = None
         self._hashes: dict[str, str] | None = None
@@ -145,8 +146,9 @@ class FullPythonAUPipeline:
         max_frames: int | None = None,
         progress: bool | ProgressCallback = True,
         *,
+        columns: Iterable[str] | None = None,
         sinks: Sequence[Sink] = (),
-        neutral: PathLike | tuple[int, int] | None = None,
+        neutral: Neutral = None,
     ) -> pd.DataFrame:
         """Analyse a video file, or a folder of images as a sequence.
 
@@ -160,6 +162,8 @@ class FullPythonAUPipeline:
             Stop after so many frames.
         progress : bool or callable
             Show a bar on stderr, or call ``progress(done, total)`` after every frame.
+        columns : collection of str, or "openface", optional
+            Instead of `include` of the constructor. A CSV of "openface" has OpenFace's number formats too.
         sinks : sequence of Sink
             Receive every result with its image, in order: HOG files, aligned faces, tracked video.
         neutral : path-like or (first, last), optional
@@ -187,6 +191,7 @@ class FullPythonAUPipeline:
             [output_csv] if output_csv is not None else None,
             max_frames,
             progress,
+            columns=columns,
             sinks=sinks,
             neutral=neutral,
         )[0]
@@ -199,8 +204,9 @@ class FullPythonAUPipeline:
         progress: bool | ProgressCallback = True,
         *,
         same_person: bool = False,
+        columns: Iterable[str] | None = None,
         sinks: Sequence[Sink] = (),
-        neutral: PathLike | tuple[int, int] | None = None,
+        neutral: Neutral = None,
     ) -> list[pd.DataFrame]:
         """Analyse several videos, each alone or all as recordings of one person.
 
@@ -209,7 +215,7 @@ class FullPythonAUPipeline:
         paths : sequence of path-like
         outputs : sequence of path-like, optional
             A result file for each.
-        max_frames, progress, sinks, neutral
+        max_frames, progress, columns, sinks, neutral
             As in :meth:`process_video`.
         same_person : bool
             Medians and the rest of each action unit are learnt over all files, as if they were one long
@@ -231,31 +237,34 @@ class FullPythonAUPipeline:
             raise ValueError(f"{len(outputs)} outputs for {len(paths)} videos")
         if same_person and isinstance(self._tracker, MultiFaceTracker):
             raise ValueError("same_person=True needs max_faces=1: it says who the one face is")
+        groups = self.include if columns is None else check_groups(columns)
+        save = partial(write_table, style=self._style if columns is None else _style(columns))
+        for target in outputs or ():
+            check_target(target)
         baseline = self._baseline(neutral, progress)
+        choices = {
+            "same_person": [str(path) for path in paths] if same_person else None,
+            "neutral": None if neutral is None else str(neutral),
+        }
         self._people.reset(baseline)
         tables: list[ResultTable] = []
         results: list[pd.DataFrame] = []
-        with ExitStack() as closing:
-            for sink in sinks:
-                closing.callback(sink.close)
+        with finishing(sinks):
             for index, path in enumerate(paths):
                 output = outputs[index] if outputs is not None else None
                 if not same_person:
                     self._people.reset(baseline)
                     tables.clear()
                 with open_video(path) as source, progress_reporter(progress, Path(path).name) as report:
-                    tables.append(self._collect(source, max_frames, report, sinks, output))
+                    tables.append(self._collect(source, groups, max_frames, report, sinks, output, choices))
                 if not same_person:
                     results += self._finish(tables)
                     if output is not None:
-                        write_table(results[-1], output)
+                        save(results[-1], output)
         if same_person:
             results = self._finish(tables)
             for table, output in zip(results, outputs or (), strict=False):
-                write_table(table, output)
-        for table in results:
-            table.attrs["same_person"] = [str(p) for p in paths] if same_person else None
-            table.attrs["neutral"] = None if neutral is None else str(neutral)
+                save(table, output)
         return results
 
     def process_frames(
@@ -264,6 +273,7 @@ class FullPythonAUPipeline:
         fps: float,
         progress: bool | ProgressCallback = False,
         *,
+        columns: Iterable[str] | None = None,
         sinks: Sequence[Sink] = (),
     ) -> pd.DataFrame:
         """Analyse the frames of any iterable as one sequence.
@@ -274,7 +284,7 @@ class FullPythonAUPipeline:
             BGR, BGRA or grey.
         fps : float
             Frames per second, for the time stamps.
-        progress, sinks
+        progress, columns, sinks
             As in :meth:`process_video`.
 
         Returns
@@ -284,20 +294,20 @@ class FullPythonAUPipeline:
         """
         self._people.reset()
         source = FrameIterator(frames, fps)
-        with ExitStack() as closing:
-            for sink in sinks:
-                closing.callback(sink.close)
-            with progress_reporter(progress, source.name) as report:
-                table = self._collect(source, None, report, sinks, None)
+        groups = self.include if columns is None else check_groups(columns)
+        with finishing(sinks), progress_reporter(progress, source.name) as report:
+            table = self._collect(source, groups, None, report, sinks)
         return self._finish([table])[0]
 
-    def process_image(self, image: PathLike | Frame) -> list[FrameResult]:
+    def process_image(self, image: PathLike | Frame, *, multi_view: bool = False) -> list[FrameResult]:
         """Analyse all faces of a single image, with the static action-unit models.
 
         Parameters
         ----------
         image : path-like or ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16
             An image file, or a BGR, BGRA or grey image.
+        multi_view : bool
+            Try all starting orientations, for faces that are not near frontal; slower.
 
         Returns
         -------
@@ -313,11 +323,12 @@ class FullPythonAUPipeline:
         """
         pixels = as_bgr(image) if isinstance(image, np.ndarray) else read_image(image)
         if self._image_fitter is None:
-            self._image_fitter = CLNF(self._landmark_model, threads=self.threads)
+            self._image_fitter = CLNF(self._landmark_model, parameters=self._parameters, threads=self.threads)
+        self._image_fitter.multi_view = multi_view
         frame = VideoFrame(1, float("nan"), pixels)
         fitter, analyser = self._image_fitter, self._people.for_images()
         return [
-            self._stage.in_image(frame, number, fitter.fit(pixels, found.box), analyser)
+            self._stage.in_image(frame, number, fitter.fit(pixels, found.box), analyser, self.include)
             for number, found in enumerate(self._detector.detect(pixels))
         ]
 
@@ -350,7 +361,7 @@ class FullPythonAUPipeline:
         self._count += 1
         image = VideoFrame(self._count, timestamp, as_bgr(frame))
         fit = self._tracker.track(image.image)
-        return self._stage.in_sequence(image, 0, fit, self._people.analyser(0))
+        return self._stage.in_sequence(image, 0, fit, self._people.analyser(0), self.include)
 
     def stream(self, source: FrameSource | PathLike) -> Iterator[FrameResult]:
         """Yield results while frames arrive, for live use.
@@ -369,7 +380,7 @@ class FullPythonAUPipeline:
         opened = open_video(source) if isinstance(source, (str, os.PathLike)) else source
         self._people.reset(live=True)
         try:
-            for result, _ in self._results(opened, _FRAMES_IN_FLIGHT_LIVE):
+            for result, _ in self._results(opened, self.include, _FRAMES_IN_FLIGHT_LIVE):
                 yield result
         finally:
             opened.close()
@@ -378,54 +389,37 @@ class FullPythonAUPipeline:
     def _collect(
         self,
         source: FrameSource,
+        groups: tuple[str, ...],
         max_frames: int | None,
         report: ProgressCallback,
-        sinks: Sequence[Sink],
-        output: PathLike | None,
+        sinks: Sequence[Sink] = (),
+        output: PathLike | None = None,
+        choices: dict[str, Any] | None = None,
     ) -> ResultTable:
         total = source.n_frames if max_frames is None else min(max_frames, source.n_frames or max_frames)
         table = ResultTable(
-            self.include, self.au_intensity_names, self.au_presence_names, self._landmark_model.pdm.n_modes
+            groups, self.au_intensity_names, self.au_presence_names, self._landmark_model.pdm.n_modes
         )
-        table.attrs = self._attributes(source)
+        table.attrs = self._attributes(source) | (choices or {})
         try:
-            for result, image in self._results(source, _FRAMES_IN_FLIGHT, max_frames):
+            for result, image in self._results(source, groups, _FRAMES_IN_FLIGHT, max_frames):
                 table.append(result)
                 for sink in sinks:
                     sink.write(result, image)
                 report(result.frame, total)
         except BaseException as error:
-            _raise_with_partial(error, self._finish([table])[0], source.name, output)
+            fail_with_partial(error, self._finish([table])[0], source.name, output)
         return table
 
     def _results(
-        self, source: FrameSource, in_flight: int, max_frames: int | None = None
+        self, source: FrameSource, groups: tuple[str, ...], in_flight: int, max_frames: int | None = None
     ) -> Iterator[tuple[FrameResult, npt.NDArray[np.uint8]]]:
-        """Yield results in order; one worker takes the faces in order, so its numbers are those of serial work."""
         self._tracker.reset()
-        stage = _until_failure(self._stage.in_sequence)
-        pending: deque[tuple[Future[FrameResult], npt.NDArray[np.uint8]]] = deque()
-        failure: BaseException | None = None
-        with ThreadPoolExecutor(1, "pyfaceau-stage") as worker:
-            try:
-                for frame in source:
-                    for face_id, fit in self._track(frame.image):
-                        analyser = self._people.analyser(face_id)
-                        pending.append((worker.submit(stage, frame, face_id, fit, analyser), frame.image))
-                    while len(pending) > in_flight:
-                        future, image = pending.popleft()
-                        yield future.result(), image
-                    if frame.number == max_frames:
-                        break
-            except GeneratorExit:
-                raise
-            except BaseException as error:  # what is on its way is handed over first
-                failure = error
-            while pending and not (failure and pending[0][0].exception()):
-                future, image = pending.popleft()
-                yield future.result(), image
-        if failure is not None:
-            raise failure
+
+        def finish(frame: VideoFrame, face_id: int, fit: FaceFit) -> FrameResult:
+            return self._stage.in_sequence(frame, face_id, fit, self._people.analyser(face_id), groups)
+
+        return overlapped(source, self._track, finish, in_flight, max_frames)
 
     def _track(self, image: npt.NDArray[np.uint8]) -> list[tuple[int, FaceFit]]:
         if isinstance(self._tracker, MultiFaceTracker):
@@ -437,14 +431,14 @@ class FullPythonAUPipeline:
         return [table.to_dataframe(r, c) for table, r, c in zip(tables, intensities, presences, strict=True)]
 
     def _baseline(
-        self, neutral: PathLike | tuple[int, int] | None, progress: bool | ProgressCallback
+        self, neutral: Neutral, progress: bool | ProgressCallback
     ) -> Baseline | tuple[int, int] | None:
         if neutral is None or isinstance(neutral, tuple):
             return neutral
         self._people.reset()
         label = f"{Path(neutral).name} (neutral)"
         with open_video(neutral) as source, progress_reporter(progress, label) as report:
-            self._collect(source, None, report, (), None)
+            self._collect(source, self.include, None, report)
         return self._people.baseline(Path(neutral).name)
 
     def _attributes(self, source: FrameSource) -> dict[str, Any]:
@@ -462,33 +456,6 @@ class FullPythonAUPipeline:
         }
 
 
-def _until_failure(function: Callable[..., FrameResult]) -> Callable[..., FrameResult]:
-    """Refuse further calls after one has failed, so that no later frame takes the place of the lost one."""
-    failures: list[BaseException] = []
-
-    def call(*args: Any) -> FrameResult:
-        if failures:
-            raise RuntimeError("not computed, as an earlier frame failed") from failures[0]
-        try:
-            return function(*args)
-        except BaseException as error:
-            failures.append(error)
-            raise
-
-    return call
-
-
-def _raise_with_partial(
-    error: BaseException, partial: pd.DataFrame, name: str, output: PathLike | None
-) -> None:
-    """Keep what was computed before an error: beside the wanted output, and in the exception."""
-    kept = ""
-    if output is not None and len(partial):
-        target = Path(output)
-        target = target.with_name(f"{target.stem}.partial{target.suffix}")
-        write_table(partial, target)
-        kept = f"; the first {len(partial)} rows are in {target}"
-    if not isinstance(error, Exception):  # Ctrl-C and the like go on as they are
-        logger.warning("%s: interrupted%s", name, kept)
-        raise error
-    raise ProcessingError(f"{name}: failed after {len(partial)} rows: {error}{kept}", partial) from error
+def _style(columns: Iterable[str]) -> Literal["plain", "openface"]:
+    """Choose the number formats of a CSV of these columns."""
+    return "openface" if columns == "openface" else "plain"

@@ -28,11 +28,14 @@ def matrix_to_euler(rotation: Array) -> Array:
     return np.stack([rx, ry, rz], axis=-1)
 
 
-def fit_pose(shape: Array, points: Array, weight: Array, iterations: int = 12) -> tuple[Array, Array, Array]:
+def fit_pose(
+    shape: Array, points: Array, weight: Array, iterations: int = 12, start: Array | None = None
+) -> tuple[Array, Array, Array]:
     """Weak-perspective pose of 3D shapes (N, n, 3) seen at points (N, n, 2): scale (N,), R (N, 3, 3), t (N, 2).
 
     ``weight`` (n,) counts the points.  Iterates scaled orthographic projection: the missing third image
     row is filled in from the current estimate, then a rigid 3D alignment is solved in closed form.
+    ``start`` (N, 3, 3) are rotations to begin with, the identity by default.
     """
     w = weight / weight.sum()
     shape_mean = np.einsum("i,nik->nk", w, shape)
@@ -40,7 +43,7 @@ def fit_pose(shape: Array, points: Array, weight: Array, iterations: int = 12) -
     centred = shape - shape_mean[:, None]
     seen = points - point_mean[:, None]
     scale = np.sqrt((w * (seen**2).sum(2)).sum(1) / (w * (centred[..., :2] ** 2).sum(2)).sum(1))
-    rotation = np.broadcast_to(np.eye(3), (len(shape), 3, 3))
+    rotation = np.broadcast_to(np.eye(3), (len(shape), 3, 3)) if start is None else start
     for _ in range(iterations):
         depth = scale[:, None] * np.einsum("nj,nij->ni", rotation[:, 2], centred)
         full = np.concatenate([seen, depth[..., None]], axis=2)

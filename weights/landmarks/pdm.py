@@ -147,14 +147,15 @@ def fit_points(
     local = np.zeros((len(points), len(model.eigenvalues)))
     penalty = np.diag(regularisation / model.eigenvalues)
     basis = model.basis.reshape(3, 68, -1)
+    rotation: Array | None = None
     for _ in range(iterations):
         shapes = model.shapes(local)
-        scale, rotation, shift = fit_pose(shapes, points, uniform, 6)
+        scale, rotation, shift = fit_pose(shapes, points, uniform, 6, rotation)
         residual = (points - shift[:, None]) / scale[:, None, None]
         residual = residual - np.einsum("njk,ik->nij", rotation[:, :2], model.mean)
         design = np.einsum("njk,kim->nijm", rotation[:, :2], basis).reshape(len(points), 136, -1)
         gram = design.transpose(0, 2, 1) @ design + penalty
         rhs = np.einsum("nam,na->nm", design, residual.reshape(len(points), 136))
         local = np.linalg.solve(gram, rhs[..., None])[..., 0]
-    scale, rotation, shift = fit_pose(model.shapes(local), points, uniform, 12)
+    scale, rotation, shift = fit_pose(model.shapes(local), points, uniform, 12, rotation)
     return scale, rotation, shift, local

@@ -50,7 +50,7 @@ def test_pose_of_a_rigid_view_is_recovered(model: pdm.ShapeModel):
 
 
 def test_point_fit_recovers_local_shape(model: pdm.ShapeModel):
-    local = np.array([[12.0, -8.0, 4.0]])
+    local = np.array([[4.0, -3.0, 1.0]])
     euler = np.array([[0.05, 0.3, 0.1]])
     seen = project(model.shapes(local), np.array([1.3]), euler_to_matrix(euler), np.array([[50.0, 60.0]]))
     scale, rotation, shift, found = pdm.fit_points(model, seen, regularisation=1e-6, iterations=150)

@@ -29,7 +29,8 @@ class Gaze:
     Attributes
     ----------
     directions : ndarray, shape (2, 3), float64
-        Unit vectors in camera space (x right, y down, z away from the camera): the eye of landmarks 36-41, then of 42-47.
+        Unit vectors in camera space (x right, y down, z away from the camera): the eye of landmarks 36-41, then of
+        42-47.
     angles : ndarray, shape (2,), float64
         Horizontal and vertical angle of the mean direction in radians; 0 means into the camera.
     landmarks : ndarray, shape (56, 2), float32
@@ -73,7 +74,10 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
     face = landmarks_3d(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
     points = [_eye_3d(eye, pdms, camera) for eye in eyes]
     directions = np.stack(
-        [_direction(eye, face[list(corners)].mean(axis=0), head) for eye, corners in zip(points, EYE_CORNERS, strict=True)]
+        [
+            _direction(eye, face[list(corners)].mean(axis=0), head)
+            for eye, corners in zip(points, EYE_CORNERS, strict=True)
+        ]
     )
     mean = directions.mean(axis=0)
     return Gaze(

@@ -80,7 +80,9 @@ def align_similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> npt.NDArra
     a = np.ascontiguousarray(source, dtype=np.float32).reshape(-1, 2)
     b = np.ascontiguousarray(target, dtype=np.float32).reshape(-1, 2)
     if a.shape != b.shape or a.shape[0] < 2:
-        raise ValueError(f"align_similarity needs two equal sets of at least two points, got {a.shape} and {b.shape}")
+        raise ValueError(
+            f"align_similarity needs two equal sets of at least two points, got {a.shape} and {b.shape}"
+        )
     a, radius_a = _normalised(a)
     b, radius_b = _normalised(b)
     covariance = (a.astype(np.float64).T @ b.astype(np.float64)).astype(np.float32)

@@ -35,9 +35,11 @@ def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
-        raise ValueError(f"image must be (rows, cols), (rows, cols, 3) or (rows, cols, 4), got shape {image.shape}")
+        raise ValueError(
+            f"image must be (rows, cols), (rows, cols, 3) or (rows, cols, 4), got shape {image.shape}"
+        )
     if image.dtype == np.uint16:
-        return np.minimum(np.rint(image / 256.0), 255.0).astype(np.uint8)
+        return np.minimum(np.rint(image.astype(np.float64) / 256.0), 255.0).astype(np.uint8)
     if image.dtype != np.uint8:
         raise TypeError(f"image must be uint8 or uint16, got {image.dtype}; scale it to 0..255 and convert")
     return image  # type: ignore[return-value]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config import ORIENTATIONS
-from .optimizer import Fitter, FitState
+from .optimizer import FitState, Fitter
 
 Grey = npt.NDArray[np.uint8]
 _TRIED_FULLY = 3  # candidates that early termination carries to the finer scales
@@ -46,7 +46,9 @@ def fit_in_image(fitter: Fitter, grey: Grey, box: npt.ArrayLike, multi_view: boo
     return _first_convincing(fitter, grey, box, poses)
 
 
-def _best_of_all(fitter: Fitter, grey: Grey, box: npt.ArrayLike, poses: tuple[tuple[float, float, float], ...]) -> bool:
+def _best_of_all(
+    fitter: Fitter, grey: Grey, box: npt.ArrayLike, poses: tuple[tuple[float, float, float], ...]
+) -> bool:
     best: _Outcome | None = None
     for pose in poses:
         fitter.start(box, pose)
@@ -74,8 +76,8 @@ def _first_convincing(
         if score > early.cutoffs[view]:
             return fitter.detect(grey, fine)
         tried.append((score, state.params_global, state.params_local))
-    # The reference keeps every candidate's shape in one buffer that the next candidate zeroes, so that only the last tried
-    # still has its own. Its numbers depend on that; see docs/decisions.md.
+    # The reference keeps every candidate's shape in one buffer that the next candidate zeroes, so that only the last
+    # tried still has its own. Its numbers depend on that; see docs/decisions.md.
     zeros = np.zeros_like(fitter.state.params_local)
     last = len(tried) - 1
     order = sorted(range(len(tried)), key=lambda i: tried[i][0], reverse=True)[:_TRIED_FULLY]

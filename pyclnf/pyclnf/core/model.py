@@ -99,7 +99,9 @@ class LandmarkModel:
             early = read_early_termination(sub.early_termination)
             if len(early.weights) != len(scales[0].centres):
                 raise ModelFileError(
-                    sub.early_termination, 0, f"has {len(early.weights)} views, the patch experts {len(scales[0].centres)}"
+                    sub.early_termination,
+                    0,
+                    f"has {len(early.weights)} views, the patch experts {len(scales[0].centres)}",
                 )
         validator = DetectionValidator.from_file(description.validator) if description.validator else None
         files = [description.path, description.landmark_detector, sub.pdm, *(sub.cen or sub.ccnf or sub.svr)]
@@ -110,7 +112,12 @@ class LandmarkModel:
                 raise ModelFileError(description.path, 0, f"unknown part {d.name!r}")
             model = cls.load(d.path)
             whole, part = d.pairs[:, 0].astype(np.intp), d.pairs[:, 1].astype(np.intp)
-            if whole.min() < 0 or part.min() < 0 or whole.max() >= pdm.n_points or part.max() >= model.pdm.n_points:
+            if (
+                whole.min() < 0
+                or part.min() < 0
+                or whole.max() >= pdm.n_points
+                or part.max() >= model.pdm.n_points
+            ):
                 raise ModelFileError(description.path, 0, f"part {d.name!r} maps points that do not exist")
             parts.append(Part(d.name, model, whole, part, PART_PARAMETERS[d.name]))
             files += model.files

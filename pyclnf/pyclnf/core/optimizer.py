@@ -87,7 +87,8 @@ class Fitter:
 
     References
     ----------
-    Baltrusaitis, Robinson, Morency: Constrained Local Neural Fields for Robust Facial Landmark Detection in the Wild. ICCVW 2013.
+    Baltrusaitis, Robinson, Morency: Constrained Local Neural Fields for Robust Facial Landmark Detection in the Wild.
+    ICCVW 2013.
     OpenFace 2.2, ``LandmarkDetectorModel.cpp``.
     """
 
@@ -111,7 +112,12 @@ class Fitter:
         self.state.params_global = self.model.pdm.params_from_box(box, None, rotation)
 
     def detect(
-        self, grey: npt.NDArray[np.uint8], windows: tuple[int, ...], *, parts: bool = True, validate: bool = True
+        self,
+        grey: npt.NDArray[np.uint8],
+        windows: tuple[int, ...],
+        *,
+        parts: bool = True,
+        validate: bool = True,
     ) -> bool:
         """Fit from the present state; sets landmarks, certainty and success, and returns success."""
         state = self.state
@@ -121,7 +127,9 @@ class Fitter:
             self._fit_parts(grey)
         if validate and self.parameters.validate and self.model.validator is not None and fitted:
             state.certainty = self.model.validator.certainty(state.params_global[1:4], grey, state.landmarks)
-            state.success = bool(np.float32(state.certainty) > np.float32(self.parameters.validation_boundary))
+            state.success = bool(
+                np.float32(state.certainty) > np.float32(self.parameters.validation_boundary)
+            )
         else:
             state.success = fitted
             state.certainty = 1.0 if fitted else 0.0
@@ -204,4 +212,3 @@ class Fitter:
                 merged[:, part.whole_index] = fitter.state.landmarks.reshape(2, -1)[:, part.part_index]
             state.params_global, state.params_local = pdm.fit_planar(merged.reshape(-1))
             state.landmarks = pdm.project_planar(state.params_global, state.params_local)
-

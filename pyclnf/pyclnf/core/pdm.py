@@ -47,7 +47,11 @@ class PDM:
         self.mean: Float32Array = np.ascontiguousarray(mean, dtype=np.float32).reshape(-1)
         self.basis: Float32Array = np.ascontiguousarray(basis, dtype=np.float32)
         self.eigenvalues: Float32Array = np.ascontiguousarray(eigenvalues, dtype=np.float32).reshape(-1)
-        if self.basis.ndim != 2 or self.basis.shape != (self.mean.size, self.eigenvalues.size) or self.mean.size % 3:
+        if (
+            self.basis.ndim != 2
+            or self.basis.shape != (self.mean.size, self.eigenvalues.size)
+            or self.mean.size % 3
+        ):
             raise ValueError(
                 f"a PDM needs mean (3n,), basis (3n, m) and eigenvalues (m,), got {self.mean.shape}, "
                 f"{self.basis.shape} and {self.eigenvalues.shape}"
@@ -105,7 +109,7 @@ class PDM:
     def jacobian(
         self, params_global: npt.ArrayLike, params_local: npt.ArrayLike, rigid: bool = False
     ) -> Float32Array:
-        """Derivative of the planar landmarks by the parameters.
+        """Differentiate the planar landmarks by the parameters.
 
         Returns
         -------
@@ -126,7 +130,10 @@ class PDM:
         return out
 
     def params_from_box(
-        self, box: npt.ArrayLike, params_local: npt.ArrayLike | None = None, rotation: npt.ArrayLike = (0.0, 0.0, 0.0)
+        self,
+        box: npt.ArrayLike,
+        params_local: npt.ArrayLike | None = None,
+        rotation: npt.ArrayLike = (0.0, 0.0, 0.0),
     ) -> Float32Array:
         """Global parameters whose landmarks fill a box.
 
@@ -149,7 +156,9 @@ class PDM:
         low, high = seen.min(axis=0), seen.max(axis=0)
         scale = (width / (high[0] - low[0]) + height / (high[1] - low[1])) / 2.0
         centre = np.array([x + width / 2.0, y + height / 2.0]) - scale * (low + high) / 2.0
-        return np.array([scale, *np.asarray(rotation, dtype=np.float64).reshape(3), *centre], dtype=np.float32)
+        return np.array(
+            [scale, *np.asarray(rotation, dtype=np.float64).reshape(3), *centre], dtype=np.float32
+        )
 
     def bounding_box(self, params_global: npt.ArrayLike, params_local: npt.ArrayLike) -> Float32Array:
         """Tight box of the landmarks: x, y, width, height in px."""

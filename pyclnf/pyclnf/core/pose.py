@@ -52,7 +52,11 @@ class Camera:
 
 
 def landmarks_3d(
-    pdm: PDM, params_global: npt.ArrayLike, params_local: npt.ArrayLike, landmarks: npt.ArrayLike, camera: Camera
+    pdm: PDM,
+    params_global: npt.ArrayLike,
+    params_local: npt.ArrayLike,
+    landmarks: npt.ArrayLike,
+    camera: Camera,
 ) -> Float64Array:
     """Landmarks in camera space.
 
@@ -86,7 +90,11 @@ def landmarks_3d(
 
 
 def head_pose(
-    pdm: PDM, params_global: npt.ArrayLike, params_local: npt.ArrayLike, landmarks: npt.ArrayLike, camera: Camera
+    pdm: PDM,
+    params_global: npt.ArrayLike,
+    params_local: npt.ArrayLike,
+    landmarks: npt.ArrayLike,
+    camera: Camera,
 ) -> Float64Array:
     """Head position and orientation in camera space, by perspective-n-point on all landmarks.
 
@@ -102,8 +110,8 @@ def head_pose(
     Returns
     -------
     ndarray, shape (6,), float64
-        Tx, Ty, Tz in mm; pitch, yaw, roll in radians, about the axes of the camera (OpenFace's ``pose_*`` columns). NaN where the
-        fit has no scale or holds values that are not finite.
+        Tx, Ty, Tz in mm; pitch, yaw, roll in radians, about the axes of the camera (OpenFace's ``pose_*`` columns).
+        NaN where the fit has no scale or holds values that are not finite.
 
     References
     ----------

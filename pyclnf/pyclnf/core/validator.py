@@ -1,4 +1,4 @@
-"""Detection validator: is what the landmarks enclose an aligned face?"""
+"""Detection validator, which rates whether landmarks enclose an aligned face."""
 
 from __future__ import annotations
 

@@ -35,9 +35,7 @@ def fill_in(response: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     count = np.pad(computed.astype(np.float64), 1)
 
     def neighbours(m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        total: npt.NDArray[np.float64] = (
-            m[:window, 1:-1] + m[2:, 1:-1] + m[1:-1, :window] + m[1:-1, 2:]
-        )
+        total: npt.NDArray[np.float64] = m[:window, 1:-1] + m[2:, 1:-1] + m[1:-1, :window] + m[1:-1, 2:]
         return total
 
     means = neighbours(padded) / np.maximum(neighbours(count), 1.0)

@@ -17,9 +17,7 @@ def kernel(window: int, sigma: float, column: float, row: float) -> npt.NDArray[
     return np.asarray(np.exp(-0.5 * ((row - y) ** 2 + (column - x) ** 2) / sigma**2))
 
 
-def mean_shift(
-    response: npt.NDArray[np.floating], dx: float, dy: float, sigma: float
-) -> tuple[float, float]:
+def mean_shift(response: npt.NDArray[np.floating], dx: float, dy: float, sigma: float) -> tuple[float, float]:
     """Shift of an estimate towards the mean of its kernel-weighted responses.
 
     Parameters
@@ -48,8 +46,6 @@ def mean_shift(
     return float((weighted * x).sum() / total - dx), float((weighted * y).sum() / total - dy)
 
 
-def landmark_likelihood(
-    response: npt.NDArray[np.floating], dx: float, dy: float, sigma: float
-) -> float:
+def landmark_likelihood(response: npt.NDArray[np.floating], dx: float, dy: float, sigma: float) -> float:
     """Kernel-weighted sum of the responses around the exact position (dx, dy)."""
     return float((response * kernel(response.shape[0], sigma, dx, dy)).sum())

@@ -23,7 +23,11 @@ def rodrigues(rotation_vector: npt.ArrayLike) -> Float64Array:
 
 
 def residuals(
-    points: Float64Array, pixels: Float64Array, camera: npt.ArrayLike, rotation: Float64Array, translation: Float64Array
+    points: Float64Array,
+    pixels: Float64Array,
+    camera: npt.ArrayLike,
+    rotation: Float64Array,
+    translation: Float64Array,
 ) -> Float64Array:
     """Reprojection errors (2n,) of points (n, 3) for a camera fx, fy, cx, cy."""
     fx, fy, cx, cy = np.asarray(camera, dtype=np.float64)
@@ -67,7 +71,8 @@ def solve_pnp(
         size = np.array([1e-6] * 3 + [1e-6 * max(1.0, float(np.linalg.norm(t)))] * 3)
         J = np.stack(  # noqa: N806 - the field's name
             [
-                (residuals(points, pixels, camera, *moved(d)) - residuals(points, pixels, camera, *moved(-d))) / (2 * h)
+                (residuals(points, pixels, camera, *moved(d)) - residuals(points, pixels, camera, *moved(-d)))
+                / (2 * h)
                 for h, d in zip(size, np.diag(size), strict=True)
             ],
             axis=1,

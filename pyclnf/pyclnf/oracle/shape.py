@@ -35,7 +35,9 @@ def matrix_to_euler(matrix: Float64Array) -> Float64Array:
     """Pitch, yaw, roll of a rotation by way of its quaternion; NaN for a half turn."""
     with np.errstate(invalid="ignore", divide="ignore"):
         w = np.sqrt(1.0 + np.trace(matrix)) / 2.0
-        x, y, z = (np.array([matrix[2, 1], matrix[0, 2], matrix[1, 0]]) - [matrix[1, 2], matrix[2, 0], matrix[0, 1]]) / (4 * w)
+        x, y, z = (
+            np.array([matrix[2, 1], matrix[0, 2], matrix[1, 0]]) - [matrix[1, 2], matrix[2, 0], matrix[0, 1]]
+        ) / (4 * w)
         yaw = np.arcsin(np.clip(2 * (w * y + x * z), -1.0, 1.0))
         pitch = np.arctan2(2 * (w * x - y * z), w * w - x * x - y * y + z * z)
         roll = np.arctan2(2 * (w * z - x * y), w * w + x * x - y * y - z * z)
@@ -58,7 +60,7 @@ def project(model: ShapeModel, params_global: npt.ArrayLike, params_local: npt.A
 def jacobian(
     model: ShapeModel, params_global: npt.ArrayLike, params_local: npt.ArrayLike, rigid: bool = False
 ) -> Float64Array:
-    """Derivative of the landmarks (all x, then all y) by scale, body-frame rotation, translation and modes.
+    """Differentiate the landmarks (all x, then all y) by scale, body-frame rotation, translation and modes.
 
     A rotation increment w turns the shape before R: ``R (I + [w]x)``.
 

@@ -63,6 +63,8 @@ def svr_response(area: npt.NDArray[np.float32], expert: SVRExpert) -> npt.NDArra
     response = np.ones([n - expert.width + 1 for n in area.shape])
     for m in expert.modalities:
         # The planes are float32 in the reference, which decides what is flat.
-        plane = (standardised(pixels) if m.kind == 0 else gradient(pixels)).astype(np.float32).astype(np.float64)
+        plane = (
+            (standardised(pixels) if m.kind == 0 else gradient(pixels)).astype(np.float32).astype(np.float64)
+        )
         response *= logistic(correlation(plane, m.weights.astype(np.float64)) * m.scaling + m.bias)
     return response

@@ -73,7 +73,9 @@ def network(view: ValidatorView, crop: npt.NDArray[np.floating]) -> npt.NDArray[
             windows = np.lib.stride_tricks.sliding_window_view(maps, layer.kernels.shape[2:], axis=(1, 2))
             maps = np.einsum("iyxuv,iouv->oyx", windows, layer.kernels) + layer.bias[:, None, None]
         elif isinstance(layer, MaxPool):
-            even = np.pad(maps, [(0, 0), (0, maps.shape[1] % 2), (0, maps.shape[2] % 2)], constant_values=-np.inf)
+            even = np.pad(
+                maps, [(0, 0), (0, maps.shape[1] % 2), (0, maps.shape[2] % 2)], constant_values=-np.inf
+            )
             maps = even.reshape(len(even), even.shape[1] // 2, 2, even.shape[2] // 2, 2).max(axis=(2, 4))
         elif isinstance(layer, FullyConnected):
             # Each map is flattened down its columns.

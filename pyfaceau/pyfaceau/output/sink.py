@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 from pyclnf.io import atomic_write
 
@@ -30,6 +30,7 @@ class Sink(Protocol):
         """Finish the files. Closing again does nothing."""
 
 
+@runtime_checkable
 class FileSink(Sink, Protocol):
     """A sink of files that can also be given up."""
 

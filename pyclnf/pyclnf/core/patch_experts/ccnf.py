@@ -63,7 +63,11 @@ class CCNFExperts:
     def _bank(self, view: int) -> tuple[_core.CcnfBank, list[CCNFExpert]]:
         if view not in self._banks:
             n = self.visibility.shape[1]
-            seen = [(i, e) for i, e in enumerate(self._experts[view]) if e is not None and self.visibility[view, i]]
+            seen = [
+                (i, e)
+                for i, e in enumerate(self._experts[view])
+                if e is not None and self.visibility[view, i]
+            ]
             experts = [e for _, e in seen]
             neurons = max((len(e.alphas) for e in experts), default=0)
             weights = np.zeros((len(seen), neurons, SUPPORT * SUPPORT), np.float32)

@@ -27,7 +27,8 @@ class CENExperts:
 
     References
     ----------
-    Zadeh, Baltrusaitis, Morency: Convolutional Experts Constrained Local Model for Facial Landmark Detection. CVPRW 2017.
+    Zadeh, Baltrusaitis, Morency: Convolutional Experts Constrained Local Model for Facial Landmark Detection.
+    CVPRW 2017.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class CENExperts:
 
     def tasks(self, view: int) -> list[tuple[CENExpert, list[tuple[int, bool]]]]:
         """Which expert serves which landmarks of a view, and whether on a mirrored area."""
-        served: dict[int, tuple[int, CENExpert, bool]] = {}  # landmark: whose expert, the expert, on a mirrored area
+        served: dict[
+            int, tuple[int, CENExpert, bool]
+        ] = {}  # landmark: whose expert, the expert, on a mirrored area
         for landmark in (int(i) for i in np.flatnonzero(self.visibility[view])):
             expert, partner = self._experts[view][landmark], int(self.mirror_landmarks[landmark])
             if view == 0:
@@ -77,7 +80,9 @@ class CENExperts:
             else:
                 mirrored = self._experts[int(self.mirror_views[view])][partner]
                 if not mirrored.layers:
-                    raise ValueError(f"landmark {landmark} has neither an expert nor a mirrored one in view {view}")
+                    raise ValueError(
+                        f"landmark {landmark} has neither an expert nor a mirrored one in view {view}"
+                    )
                 served[landmark] = (landmark, mirrored, True)
         out: dict[int, tuple[CENExpert, list[tuple[int, bool]]]] = {}
         for landmark, (owner, expert, mirror) in served.items():

@@ -23,7 +23,10 @@ class SVRExperts:
         self.centres = data.centres
         self.visibility = np.ascontiguousarray(data.visibility, dtype=np.uint8)
         self.confidence = np.array(
-            [[0.0 if e is None else sum(m.confidence for m in e.modalities) for e in view] for view in data.experts],
+            [
+                [0.0 if e is None else sum(m.confidence for m in e.modalities) for e in view]
+                for view in data.experts
+            ],
             dtype=np.float32,
         )
         self._experts = data.experts
@@ -48,7 +51,12 @@ class SVRExperts:
                     bank.add(
                         int(landmark),
                         [
-                            (np.ascontiguousarray(m.weights, np.float32), float(m.scaling), float(m.bias), int(m.kind))
+                            (
+                                np.ascontiguousarray(m.weights, np.float32),
+                                float(m.scaling),
+                                float(m.bias),
+                                int(m.kind),
+                            )
                             for m in expert.modalities
                         ],
                     )
