@@ -17,8 +17,8 @@ def to_grey(bgr: _U8) -> _U8: ...
 def sample_area(grey: _U8, x: float, y: float, a: float, b: float, side: int, flip: bool) -> _F32: ...
 def warp_inverse_u8(image: _U8, matrix: _F64, width: int, height: int) -> _U8: ...
 def solve_pnp(
-    points: _F64,
-    pixels: _F64,
+    points: npt.NDArray[np.floating],
+    pixels: npt.NDArray[np.floating],
     camera: Sequence[float],
     rotation_vector: Sequence[float],
     translation: Sequence[float],

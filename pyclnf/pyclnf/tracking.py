@@ -58,9 +58,9 @@ class FaceTracker:
 
     Notes
     -----
-    The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every twelfth
-    frame, a lost one in the frame of its loss and then in every second; between, the fit goes on from where it stands
-    with large windows.
+    The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every
+    twelfth frame, a lost one in the frame of its loss and then in every second; between, the fit goes on from where it
+    stands with large windows.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class FaceTracker:
         return not self._fitter.state.success and every > 0 and self._failures % every == 0
 
     def _start_at(self, box: npt.NDArray[np.float64], grey: npt.NDArray[np.uint8], first: bool) -> bool:
-        """(Re)initialise in a box: a first detection counts whatever the validator says, a failed later one is undone."""
+        """Start anew in a box: a first detection counts whatever the validator says, a failed later one is undone."""
         fitter = self._fitter
         self._initialised = True
         before = copy(fitter.state)

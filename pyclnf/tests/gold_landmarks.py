@@ -63,7 +63,7 @@ class FaceError:
 
 @dataclass(frozen=True, eq=False)
 class VideoErrors:
-    """Per frame of a video: mean landmark error in px, free-running and of one step; equality of success and certainty."""
+    """Per frame of a video: mean landmark error in px, free-running and of one step; equal success and certainty."""
 
     free: Array
     step: Array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def cen_expert(seed: int, widths: tuple[int, ...] = (13, 6), last: int = 0) -> i
             rng.normal(size=rows).astype(np.float32),
             (rng.normal(size=(rows, cols)) * (2 / np.sqrt(cols))).astype(np.float32),
         )
-        for k, (cols, rows) in enumerate(zip(sizes, sizes[1:], strict=False))
+        for k, (cols, rows) in enumerate(pairwise(sizes))
     )
     return io.CENExpert(SUPPORT, SUPPORT, layers, float(rng.uniform(0.2, 1.0)))
 

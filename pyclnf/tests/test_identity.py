@@ -120,9 +120,10 @@ def test_failing_fit_does_not_move_the_person():
 
 def test_two_who_were_lost_side_by_side_get_their_own_numbers_back():
     people = People()
-    people.see({0: at(0), 1: at(70)})
+    people.see({0: at(0), 1: at(50)})
     people.see({})
-    assert people.see({0: at(60), 1: at(-10)}) == {0: 1, 1: 0}
+    # The first newcomer may be either of them, the second only one.
+    assert people.see({0: at(40), 1: at(-10)}) == {0: 1, 1: 0}
 
 
 def test_face_found_again_takes_its_number_from_the_slot_that_is_losing_it():

@@ -11,6 +11,7 @@ import synthetic_face as synthetic
 
 from pyclnf import _core, io, oracle
 from pyclnf.core.patch_experts import CCNFExperts, CENExperts, PatchExperts, SVRExperts, new_maps
+from pyclnf.core.patch_experts.ccnf import sigma_matrices
 
 WINDOWS = [3, 5, 7, 9, 11, 13, 15]
 UNTOUCHED = -99.0
@@ -69,6 +70,28 @@ def test_ccnf_maps_equal_the_oracle(instruction_set: str, window: int, view: int
 
 
 @pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("betas", [1, 3])
+def test_ccnf_covariances_equal_the_oracle(instruction_set: str, window: int, betas: int) -> None:
+    experts = [synthetic.ccnf_expert(i, betas=betas, negative=True) for i in range(4)]
+    components = synthetic.sigma_components(3, window, 3)  # with one beta, the others have no weight
+    for threads in (1, 2):
+        found = sigma_matrices(experts, components, window, threads)
+        expected = np.array([oracle.covariance(e, components, window) for e in experts])
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+
+
+def test_covariances_of_matrices_that_do_not_fit_are_refused() -> None:
+    alphas, betas = np.ones(2), np.ones((2, 1))
+    for wrong in (
+        np.zeros((2, 9, 9), np.float32),
+        np.zeros((1, 9, 8), np.float32),
+        np.zeros((1, 289, 289), np.float32),
+    ):
+        with pytest.raises(ValueError, match=r"components|15"):
+            _core.ccnf_covariances(alphas, betas, wrong, 1)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("view", [0, 1, 2])
 def test_cen_maps_equal_the_oracle_mirrored_experts_included(
     instruction_set: str, window: int, view: int
@@ -84,6 +107,16 @@ def test_cen_maps_equal_the_oracle_mirrored_experts_included(
             oracle.cen_response(area, own) if own.layers else oracle.cen_response(area, twin, mirrored=True)
         )
         assert_maps_equal(found[i], expected)
+
+
+def test_of_a_pair_with_two_experts_the_later_one_serves_both(instruction_set: str) -> None:
+    grey, landmarks, to_image = synthetic.image(8), shape(80), similarity(1.3, 0.2)
+    data = synthetic.cen(3)
+    row = tuple(e if e.layers else synthetic.cen_expert(500 + i) for i, e in enumerate(data.experts[0]))
+    found = maps(CENExperts(replace(data, experts=(row, *data.experts[1:]))), grey, landmarks, to_image, 9, 0)
+    for i, area in enumerate(areas(grey, landmarks, to_image, 9)):
+        later = max(i, int(synthetic.MIRROR[i]))
+        assert_maps_equal(found[i], oracle.cen_response(area, row[later], mirrored=later != i))
 
 
 @pytest.mark.parametrize("activation", [0, 1, 2])

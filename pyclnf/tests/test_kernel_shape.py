@@ -146,6 +146,38 @@ def test_alignment_equals_the_oracle_and_takes_no_reflection() -> None:
         assert np.linalg.det(found) > 0
 
 
+def test_alignment_in_python_and_in_the_core_agree_to_the_last_bit() -> None:
+    rng = synthetic.random(1)
+    for _ in range(50):
+        source = (rng.normal(size=(68, 2)) * 40 + 300).astype(np.float32)
+        turn = oracle.euler_to_matrix((0, 0, rng.uniform(-3, 3)))[:2, :2] * rng.uniform(0.2, 5)
+        target = (source @ turn + rng.normal(size=source.shape)).astype(np.float32)
+        np.testing.assert_array_equal(
+            _core.align_similarity(source, target), align_similarity(source, target)
+        )
+
+
+@pytest.mark.parametrize("scale", [0.25, 1.0])
+def test_reference_frames_equal_the_oracle(instruction_set: str, scale: float) -> None:
+    pdm = model(3, 68, 34)
+    for seed in range(5):
+        g, p = synthetic.pose(seed, 34)
+        upright = oracle.project(plain(pdm), (scale, 0, 0, 0, 0, 0), p).T
+        expected = oracle.align_similarity(oracle.project(plain(pdm), g, p).T, upright)
+        to_reference, to_image = pdm.reference_frame(pdm.project_planar(g, p), p, scale)
+        np.testing.assert_allclose(to_reference, expected, atol=2e-5 * scale)
+        np.testing.assert_allclose(to_image, np.linalg.inv(expected), rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 7.0])
+def test_reference_frames_of_shapes_without_extent_do_not_crash(value: float) -> None:
+    pdm = model()
+    to_reference, to_image = pdm.reference_frame(
+        np.full(24, value, np.float32), np.zeros(4, np.float32), 0.25
+    )
+    assert to_reference.shape == to_image.shape == (2, 2)
+
+
 def rlms_arguments(seed: int, window: int, pdm: PDM) -> dict[str, object]:
     """A face near the middle of peaked maps, some landmarks hidden, maps turned against the image."""
     rng = synthetic.random(seed)
@@ -200,7 +232,8 @@ def test_mean_shift_fits_equal_the_oracle(
         found = pdm.mean_shift_fit(
             **a, weights=weights, kernel=kernel_table(window, 1.5), likelihoods=likelihoods, **settings
         )
-        # A landmark within rounding of a node's border may take the other node: 0.1 px of the kernel, far less of the shape.
+        # A landmark within rounding of a node's border may take the other node: 0.1 px of the kernel, far less of
+        # the shape.
         landmarks = pdm.project(a["params_global"], a["params_local"])
         assert np.abs(landmarks - oracle.project(plain(pdm), expected_g, expected_p).T).max() < (
             1e-3 if iterations == 1 else 0.05
@@ -262,6 +295,18 @@ def test_a_blank_response_map_moves_nothing(instruction_set: str) -> None:
         sigma=1.5,
     )
     np.testing.assert_allclose(a["params_global"], before, atol=1e-5)
+
+
+def test_a_fit_of_no_iterations_rates_the_shape_where_it_is(instruction_set: str) -> None:
+    pdm = model()
+    a = rlms_arguments(2, 9, pdm)
+    likelihoods = np.empty(pdm.n_points, np.float32)
+    pdm.mean_shift_fit(
+        **a, weights=None, kernel=kernel_table(9, 1.5), rigid=False, iterations=0, regularisation=5.0, sigma=1.5,
+        likelihoods=likelihoods,
+    )  # fmt: skip
+    expected = [oracle.landmark_likelihood(m[:, :9], 4.0, 4.0, 1.5) for m in a["responses"]]
+    np.testing.assert_allclose(likelihoods[2:-1], expected[2:-1], rtol=1e-5)
 
 
 def test_parameters_that_would_be_copied_are_refused() -> None:

@@ -134,7 +134,7 @@ class FullPythonAUPipeline:
         return self._people.presence_names
 
     def reset(self) -> None:
-        """Forget faces and sequence; only `process_frame` needs it."""
+        """Forget faces and sequence, before a new one is given to `process_frame`."""
         self._tracker.reset()
         self._people.reset()
         self._count = 0
@@ -218,8 +218,8 @@ class FullPythonAUPipeline:
         max_frames, progress, columns, sinks, neutral
             As in :meth:`process_video`.
         same_person : bool
-            Medians and the rest of each action unit are learnt over all files, as if they were one long
-            video; each file is then analysed with them. Needs ``max_faces=1``.
+            The files are one long video of one person, which is then cut: tracking goes on from file to file,
+            medians and the rest of each action unit are learnt over all. Needs ``max_faces=1``.
 
         Returns
         -------
@@ -247,6 +247,7 @@ class FullPythonAUPipeline:
             "neutral": None if neutral is None else str(neutral),
         }
         self._people.reset(baseline)
+        self._tracker.reset()
         tables: list[ResultTable] = []
         results: list[pd.DataFrame] = []
         with finishing(sinks):
@@ -254,6 +255,7 @@ class FullPythonAUPipeline:
                 output = outputs[index] if outputs is not None else None
                 if not same_person:
                     self._people.reset(baseline)
+                    self._tracker.reset()
                     tables.clear()
                 with open_video(path) as source, progress_reporter(progress, Path(path).name) as report:
                     tables.append(self._collect(source, groups, max_frames, report, sinks, output, choices))
@@ -292,7 +294,7 @@ class FullPythonAUPipeline:
         pandas.DataFrame
             As :meth:`process_video`.
         """
-        self._people.reset()
+        self.reset()
         source = FrameIterator(frames, fps)
         groups = self.include if columns is None else check_groups(columns)
         with finishing(sinks), progress_reporter(progress, source.name) as report:
@@ -378,6 +380,7 @@ class FullPythonAUPipeline:
             OpenFace does for webcams.
         """
         opened = open_video(source) if isinstance(source, (str, os.PathLike)) else source
+        self.reset()
         self._people.reset(live=True)
         try:
             for result, _ in self._results(opened, self.include, _FRAMES_IN_FLIGHT_LIVE):
@@ -414,8 +417,6 @@ class FullPythonAUPipeline:
     def _results(
         self, source: FrameSource, groups: tuple[str, ...], in_flight: int, max_frames: int | None = None
     ) -> Iterator[tuple[FrameResult, npt.NDArray[np.uint8]]]:
-        self._tracker.reset()
-
         def finish(frame: VideoFrame, face_id: int, fit: FaceFit) -> FrameResult:
             return self._stage.in_sequence(frame, face_id, fit, self._people.analyser(face_id), groups)
 
@@ -435,7 +436,7 @@ class FullPythonAUPipeline:
     ) -> Baseline | tuple[int, int] | None:
         if neutral is None or isinstance(neutral, tuple):
             return neutral
-        self._people.reset()
+        self.reset()
         label = f"{Path(neutral).name} (neutral)"
         with open_video(neutral) as source, progress_reporter(progress, label) as report:
             self._collect(source, self.include, None, report)

@@ -23,7 +23,7 @@ def forward(expert: CENExpert, inputs: npt.NDArray[np.float64]) -> npt.NDArray[n
             values = logistic(values)
         elif layer.activation == RELU:
             values = np.maximum(values, 0.0)
-    return values[0]
+    return np.asarray(values[0])
 
 
 def fill_in(response: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
