@@ -1,6 +1,7 @@
 """68 facial landmarks by CLNF and CE-CLM, number for number as in OpenFace 2.2.
 
-:class:`CLNF` fits one image, :class:`FaceTracker` a video; :class:`PDM` is the shape model under both.
+:class:`CLNF` fits one image, :class:`FaceTracker` a face in a video, :class:`MultiFaceTracker` several;
+:class:`PDM` is the shape model under all of them.
 """
 
 from .clnf import CLNF
@@ -9,6 +10,7 @@ from .core.model import LandmarkModel
 from .core.pdm import PDM
 from .errors import MissingModelError, ModelFileError, PyCLNFError
 from .fit import FaceFit, PartFit
+from .multi import MultiFaceTracker, TrackedFace
 from .tracking import FaceTracker
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "LandmarkModel",
     "MissingModelError",
     "ModelFileError",
+    "MultiFaceTracker",
     "PartFit",
     "PyCLNFError",
+    "TrackedFace",
 ]
 __version__ = "2.0.0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,7 @@ from .video import FrameIterator, FrameSource, VideoFrame, as_bgr, open_video, r
 
 # Frames that landmarks may be ahead of the rest: both stages run at once, memory stays flat.
 _FRAMES_IN_FLIGHT = 4
-_FRAMES_IN_FLIGHT_LIVE = 1
+_FRAMES_IN_FLIGHT_LIVE = 0  # waiting for the next frame costs more than the overlap gains
 
 Frame = npt.NDArray[np.generic]
 PathLike = str | os.PathLike[str]
@@ -59,6 +59,9 @@ class FullPythonAUPipeline:
         static columns end in ``_static``.
     max_faces : int
         Most faces to follow in a video; more than one gives rows of several ``face_id`` a frame.
+    stable_ids : bool
+        With several faces, a newcomer gets a new number and a face that comes back soon its old one. False: the
+        number is that of the tracker, as in OpenFace, so a newcomer gets that of somebody who has gone.
     wild : bool
         OpenFace's settings for faces in difficult images: larger search areas, slower.
     fx, fy, cx, cy : float, optional
@@ -92,6 +95,7 @@ class FullPythonAUPipeline:
         include: Iterable[str] = DEFAULT_GROUPS,
         au_models: str = "dynamic",
         max_faces: int = 1,
+        stable_ids: bool = True,
         wild: bool = False,
         fx: float | None = None,
         fy: float | None = None,
@@ -117,7 +121,11 @@ class FullPythonAUPipeline:
             self._tracker = FaceTracker(*tools, parameters=self._parameters, threads=threads)
         else:
             self._tracker = MultiFaceTracker(
-                *tools, max_faces=max_faces, parameters=self._parameters, threads=threads
+                *tools,
+                max_faces=max_faces,
+                parameters=self._parameters,
+                threads=threads,
+                stable_ids=stable_ids,
             )
         self._image_fitter: CLNF | None = None
         self._hashes: dict[str, str] | None = None
@@ -365,7 +373,7 @@ class FullPythonAUPipeline:
         fit = self._tracker.track(image.image)
         return self._stage.in_sequence(image, 0, fit, self._people.analyser(0), self.include)
 
-    def stream(self, source: FrameSource | PathLike) -> Iterator[FrameResult]:
+    def stream(self, source: FrameSource | PathLike) -> Generator[FrameResult, None, None]:
         """Yield results while frames arrive, for live use.
 
         Parameters
@@ -376,7 +384,7 @@ class FullPythonAUPipeline:
         Yields
         ------
         FrameResult
-            In order, at most one frame behind the newest. Intensities are corrected and clipped to 0..5 as
+            In order, each as soon as it is there. Intensities are corrected and clipped to 0..5 as
             OpenFace does for webcams.
         """
         opened = open_video(source) if isinstance(source, (str, os.PathLike)) else source

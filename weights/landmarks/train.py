@@ -1,4 +1,7 @@
-"""Commands that train the open landmark pack: ``python -m weights.train pdm|cen|early|validator|landmarks``."""
+"""Commands that train the open landmark pack.
+
+``python -m weights.train pdm|cen|early|validator|evaluate|export``, or ``landmarks`` for all stages in order.
+"""
 
 from __future__ import annotations
 
@@ -38,16 +41,16 @@ SUB = (
 )
 
 
-def _cen_path(scale: float) -> Path:
-    return PACK / "patch_experts" / f"cen_patches_{scale:.2f}_open.dat"
+def _cen_path(pack: Path, scale: float) -> Path:
+    return pack / "patch_experts" / f"cen_patches_{scale:.2f}_open.dat"
 
 
 def train_pdm(options: argparse.Namespace) -> None:
     """PDM, triangulation, split and data manifest."""
     model = prepare.train_pdm(options.data, options.work)
-    PACK.mkdir(parents=True, exist_ok=True)
-    export.export_pdm(model, PACK / "pdm_68_open.txt")
-    export.export_triangulations(model, PACK / "tris_68_open.txt")
+    options.pack.mkdir(parents=True, exist_ok=True)
+    export.export_pdm(model, options.pack / "pdm_68_open.txt")
+    export.export_triangulations(model, options.pack / "tris_68_open.txt")
     folder = ROOT / "weights" / "splits"
     write_split(load_keypoints(options.data / "keypoints"), folder / "keypoints_people.json")
     write_manifest(
@@ -102,35 +105,41 @@ def _train_view(
 
 
 def export_cen(options: argparse.Namespace, k: int) -> None:
-    """Write the experts of scale ``k`` from the work folder into the pack."""
+    """Write the experts of scale ``k`` from the work folder into the pack; float32 (``--full``) for the C++ reader."""
     from pyclnf.io import write_cen
 
     from .cen import Networks
 
     frontal, side = (Networks.load(options.work / f"net_{k}_{view}.npz") for view in (0, 1))
     confidences = [np.load(options.work / f"confidence_{k}_{view}.npy") for view in (0, 1)]
-    path = _cen_path(patches.SCALES[k])
+    path = _cen_path(options.pack, patches.SCALES[k])
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_cen(path, export.cen_file(k, frontal, side, confidences), compact=True)
+    write_cen(path, export.cen_file(k, frontal, side, confidences), compact=not options.full)
 
 
-def pack_fitter(work: Path, early: bool, scales: Sequence[float] = patches.SCALES) -> Fitter:
+def export_experts(options: argparse.Namespace) -> None:
+    """Write the trained experts of the chosen scales again, e.g. as float32 for OpenFace's own programs."""
+    for k in options.scales:
+        export_cen(options, k)
+
+
+def pack_fitter(options: argparse.Namespace, early: bool, scales: Sequence[float] = patches.SCALES) -> Fitter:
     """Return the NumPy fitter on the pack's files, or on the experts of the first few scales."""
     from pyclnf.io import read_cen
 
-    table = early_termination.read_table(PACK / "early_term_open.txt") if early else None
-    experts = [stack_experts(read_cen(_cen_path(scale))) for scale in scales]
-    return Fitter(prepare.load_model(work / "pdm.npz"), experts, table)
+    table = early_termination.read_table(options.pack / "early_term_open.txt") if early else None
+    experts = [stack_experts(read_cen(_cen_path(options.pack, scale))) for scale in scales]
+    return Fitter(prepare.load_model(options.work / "pdm.npz"), experts, table)
 
 
 def train_early(options: argparse.Namespace) -> None:
     """Early-termination table and the model descriptions."""
-    fitter = pack_fitter(options.work, early=False, scales=patches.SCALES[:1])
+    fitter = pack_fitter(options, early=False, scales=patches.SCALES[:1])
     faces, images, _ = prepare.training_faces(options.data, fitter.model, "validation")
     scores = early_termination.first_pass_scores(fitter, faces, images, SEED)
-    early_termination.write_table(early_termination.calibrate(*scores), PACK / "early_term_open.txt")
-    (PACK / "main_ceclm_general.txt").write_text(MAIN)
-    (PACK / "cen_general.txt").write_text(SUB)
+    early_termination.write_table(early_termination.calibrate(*scores), options.pack / "early_term_open.txt")
+    (options.pack / "main_ceclm_general.txt").write_text(MAIN)
+    (options.pack / "cen_general.txt").write_text(SUB)
 
 
 def train_validator(options: argparse.Namespace) -> None:
@@ -142,7 +151,7 @@ def train_validator(options: argparse.Namespace) -> None:
     from . import validator
 
     torch.set_num_threads(options.threads)
-    fitter = pack_fitter(options.work, early=False, scales=patches.SCALES[:2])
+    fitter = pack_fitter(options, early=False, scales=patches.SCALES[:2])
     warps = view_warps(fitter.model)
     sets = {}
     for part, seed in (("train", SEED), ("validation", SEED + 1)):
@@ -173,12 +182,12 @@ def train_validator(options: argparse.Namespace) -> None:
         if partner is not None:
             views.append(validator.export_view(net, mean, std, partner, True))
     (options.work / "validator.json").write_text(json.dumps(figures, indent=1) + "\n")
-    write_validator(PACK / "validator_cnn_open.txt", validator.assemble(views))
+    write_validator(options.pack / "validator_cnn_open.txt", validator.assemble(views))
 
 
 def evaluate(options: argparse.Namespace) -> None:
     """Error of the pack on the held-out people, from all starting poses and from the frontal one."""
-    fitter = pack_fitter(options.work, early=True)
+    fitter = pack_fitter(options, early=True)
     data = load_keypoints(options.data / "keypoints")
     labels, _ = prepare.make_labels(data)
     chosen = [int(index) for index in np.flatnonzero(split_mask(data.persons, "test"))]
@@ -195,13 +204,14 @@ def evaluate(options: argparse.Namespace) -> None:
         )
 
 
-COMMANDS = {
+STAGES = {
     "pdm": train_pdm,
     "cen": train_cen,
     "early": train_early,
     "validator": train_validator,
     "evaluate": evaluate,
 }
+COMMANDS = {**STAGES, "export": export_experts}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -214,6 +224,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--work", type=Path, default=ROOT / "build" / "training", help="checkpoints and caches"
     )
+    parser.add_argument("--pack", type=Path, default=PACK, help="folder of the artefacts")
+    parser.add_argument(
+        "--full", action="store_true", help="write float32 experts, readable by OpenFace's C++"
+    )
     parser.add_argument(
         "--scales", type=int, nargs="+", default=[0, 1, 2, 3], help="indices of the patch scales"
     )
@@ -224,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.work.mkdir(parents=True, exist_ok=True)
-    for name in COMMANDS if options.command == "landmarks" else [options.command]:
+    for name in STAGES if options.command == "landmarks" else [options.command]:
         started = time.time()
         COMMANDS[name](options)
         LOG.info("%s took %.0f s", name, time.time() - started)

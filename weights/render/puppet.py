@@ -122,7 +122,8 @@ class Puppet:
         points, normals = self._project(weights, turn, shift, zoom)
         ratio = np.clip(light.shade(normals) / light.shade(self._source_normals), 0.7, 1.25)
         ratio *= 1.0 - 0.55 * np.clip(self._lash @ self._closing(weights), 0.0, 1.0)
-        moved = np.linalg.norm(points[:, :2] - self._source - np.asarray(shift), axis=1)
+        still, _ = self._project(weights, (0.0, 0.0, 0.0), (0.0, 0.0), 1.0)
+        moved = np.linalg.norm(still[:, :2] - self._source, axis=1)
         same = np.exp(-((moved / (0.04 * self._eye_distance)) ** 2))
         attributes = np.column_stack(
             [self._lid_source(weights), ratio, light.shade(normals), points[:, 2], same]

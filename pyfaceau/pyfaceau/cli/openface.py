@@ -82,6 +82,7 @@ def _pipeline(models: str, options: OpenFaceOptions, program: Program) -> FullPy
             include={*options.groups, "gaze"} if options.tracked else options.groups,
             au_models="static" if options.au_static or multi else "dynamic",
             max_faces=_MOST_FACES if multi else 1,
+            stable_ids=False,
             fx=options.fx,
             fy=options.fy,
             cx=options.cx,
