@@ -29,7 +29,7 @@ NETWORKS: dict[str, tuple[io.Layer, ...]] = {
     ),
     "one dense layer": (dense(5, 24 * 24, 20),),
     "convolutions in a row": (
-        conv(6, 1, 37, 7, 3), conv(7, 37, 40, 3, 5), io.ReLU(), conv(8, 40, 3, 1, 1), dense(9, 3 * 16 * 18, 20),
+        conv(6, 1, 37, 3, 9), conv(7, 37, 60, 1, 1), io.ReLU(), conv(8, 60, 3, 2, 2), dense(9, 3 * 21 * 15, 20),
     ),
     "pool of an odd size": (conv(10, 1, 2, 2, 4), io.MaxPool(), io.MaxPool(), dense(11, 2 * 6 * 6, 5)),
     "convolution down to one pixel": (io.MaxPool(), conv(12, 1, 33, 12, 12), io.ReLU(), dense(13, 33, 20)),

@@ -28,6 +28,8 @@ PACK = ROOT / "pyclnf" / "pyclnf" / "models_open"
 # Copies of each face (the first is the image as it is) and simulated fitting errors of each learning-rate cycle.
 # The second cycle meets worse starts, so that likelihoods tell wrong starting poses from right ones.
 CYCLES = ((3, Jitter()), (4, Jitter(angle=(0.08, 0.14, 0.10), scale=0.08)))
+# only the coarse scales meet such starts; at the finer ones a second cycle brought nothing
+CYCLES_OF_SCALE = (2, 2, 1, 1)
 CEN_STEPS = 4000
 VALIDATOR_EPOCHS = 8
 SEED = 7
@@ -68,7 +70,7 @@ def train_cen(options: argparse.Namespace) -> None:
     check = prepare.training_faces(options.data, model, "validation")
     for k in options.scales:
         held = patches.collect_areas(model, check[0], check[1], k, 1, SEED + 1, NO_JITTER)
-        for cycle in range(options.first_cycle, len(CYCLES)):
+        for cycle in range(options.first_cycle, CYCLES_OF_SCALE[k]):
             copies, jitter = CYCLES[cycle]
             areas, truth, owner = patches.collect_areas(
                 model, learn[0], learn[1], k, copies, SEED + 10 * cycle, jitter
