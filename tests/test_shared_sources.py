@@ -1,4 +1,4 @@
-"""C++ headers that two packages need: each package has its copy, so that it installs alone, and the copies are one text."""
+"""C++ headers that two packages need: each has its copy, so that it installs alone, and the copies are one text."""
 
 from __future__ import annotations
 

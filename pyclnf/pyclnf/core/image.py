@@ -60,7 +60,8 @@ def to_grey(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     frame = to_uint8(image)
     if frame.ndim == 2:
         return np.ascontiguousarray(frame)
-    return _core.to_grey(frame if frame.strides[2] == 1 else np.ascontiguousarray(frame))
+    packed = frame.strides[1:] == (frame.shape[2], 1)
+    return _core.to_grey(frame if packed else np.ascontiguousarray(frame))
 
 
 def warp_affine_u8(

@@ -14,13 +14,14 @@ from .pose import solve_pnp
 from .rlms import nu_rlms
 from .sampling import area_coordinates, sample_area, sample_grid
 from .shape import ShapeModel, apply_update, euler_to_matrix, jacobian, matrix_to_euler, project, shape_3d
-from .similarity import align_similarity
+from .similarity import align_similarity, align_similarity_rounded
 from .svr import svr_response
 from .validator import network, normalised_crop
 
 __all__ = [
     "ShapeModel",
     "align_similarity",
+    "align_similarity_rounded",
     "apply_update",
     "area_coordinates",
     "ccnf_response",

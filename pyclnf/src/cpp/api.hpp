@@ -59,6 +59,7 @@ struct Layer {
 struct Api {
     const char* name;
     int lanes;
+    void (*grey_row)(const uint8_t* bgr, int cols, int channels, uint8_t* out);
     void (*sample)(const Grey&, float x, float y, Similarity, int side, bool flip, float* out);
     void (*ccnf)(const Grey&, float x, float y, Similarity, int w, const Ccnf&, float* out);
     void (*invert_spd)(double* matrix, int n);

@@ -13,6 +13,20 @@ namespace {
 GreyImage image(const pyclnf::Grey& g) { return {g.data, g.rows, g.cols, g.stride}; }
 Pdm model(const pyclnf::Shape& s) { return {s.n, s.m, s.mean, s.basis_t, s.eigenvalues}; }
 
+template <int Channels>
+void grey_pixels(const uint8_t* __restrict bgr, int cols, uint8_t* __restrict out) {
+    // OpenCV 4's fixed-point weights of ITU-R BT.601.
+    for (int x = 0; x < cols; ++x) {
+        const uint8_t* p = bgr + x * Channels;
+        out[x] = static_cast<uint8_t>((3735u * p[0] + 19235u * p[1] + 9798u * p[2] + 16384u) >> 15);
+    }
+}
+
+void api_grey_row(const uint8_t* bgr, int cols, int channels, uint8_t* out) {
+    if (channels == 3) grey_pixels<3>(bgr, cols, out);
+    else grey_pixels<4>(bgr, cols, out);
+}
+
 void api_sample(const pyclnf::Grey& g, float x, float y, pyclnf::Similarity s, int side, bool flip, float* out) {
     sample_area(image(g), x, y, s.a, s.b, side, flip, out);
 }
@@ -104,6 +118,6 @@ void api_sgemm(int m, int n, int k, const float* a, const float* b, float* c) {
 #define PYCLNF_STRING(x) PYCLNF_STRING2(x)
 
 extern "C" const pyclnf::Api PYCLNF_API = {
-    PYCLNF_STRING(PYCLNF_API), kLanes,          api_sample, api_ccnf, api_invert_spd, api_cen,  api_svr, api_shape_3d, api_project,
+    PYCLNF_STRING(PYCLNF_API), kLanes,          api_grey_row, api_sample, api_ccnf, api_invert_spd, api_cen,  api_svr, api_shape_3d, api_project,
     api_jacobian,              api_update,      api_fit_landmarks,    api_rlms, api_crop, api_cnn,     api_sgemm,
 };
