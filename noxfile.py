@@ -28,6 +28,21 @@ def parity(session):
 
 
 @nox.session
+def demo(session):
+    """Analyse the demo clip with the open models; results go to pyfaceau-demo/."""
+    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau[plot]")
+    session.run("pyfaceau", "demo", *session.posargs)
+
+
+@nox.session
+def bench(session):
+    """Measure speed: `nox -s bench -- VIDEO [options of benchmarks.speed]`; the demo clip by default."""
+    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau", "psutil")
+    session.run("python", "-m", "benchmarks.responses")
+    session.run("python", "-m", "benchmarks.speed", *(session.posargs or ["pyfaceau/pyfaceau/demo/data/demo.mp4"]))
+
+
+@nox.session
 def lint(session):
     """Check style and types."""
     session.install("ruff>=0.12", "mypy>=1.16", "pandas-stubs", *PACKAGES)

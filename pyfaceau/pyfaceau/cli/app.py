@@ -9,6 +9,7 @@ import typer
 
 import pyfaceau
 
+from .demo import demo
 from .extract import extract
 from .live import live
 from .models import models_app
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(extract)
 app.command()(live)
+app.command()(demo)
 app.command(context_settings=OPENFACE_CONTEXT)(openface)
 app.add_typer(models_app, name="models")
 

@@ -1,0 +1,31 @@
+"""`pyfaceau demo`: analyse the clip that ships with the package, whose action units are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .errors import report_error
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for table, plot and overlay video.", metavar="OUT")
+    ] = Path("pyfaceau-demo"),
+    models: Annotated[
+        str, typer.Option(help="open, auto, openface, or a folder with OpenFace's files.", metavar="MODELS")
+    ] = "open",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Analyse the demo clip, compare with the truth, and say where the results are."""
+    from ..demo import run_demo
+
+    try:
+        report = run_demo(output, models, progress=not quiet)
+    except Exception as error:
+        if not report_error(error):
+            raise
+        raise typer.Exit(1) from None
+    typer.echo(report.table())
