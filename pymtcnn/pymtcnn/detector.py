@@ -22,13 +22,12 @@ from .boxes import (
     to_landmark_convention,
 )
 from .image import as_bgr
-from .pyramid import PyramidLevel, crops, pyramid_levels, resize_level
+from .pyramid import Frame, PyramidLevel, pyramid_levels
 from .weights import DetectorWeights, load_weights
 
 __all__ = ["MTCNN", "Detection", "choose_face"]
 
 Float32 = NDArray[np.float32]
-Frame = NDArray[np.uint8] | NDArray[np.float32]
 
 # OpenFace 2.2: FaceDetectorMTCNN.cpp and its callers, which never override them.
 DEFAULT_MIN_FACE_SIZE = 60
@@ -37,9 +36,6 @@ DEFAULT_THRESHOLDS = (0.6, 0.7, 0.7)
 # OpenFace 2.2: FaceDetectorMTCNN.cpp, overlaps for the suppressions.
 _OVERLAP_WITHIN_LEVEL = 0.5
 _OVERLAP = 0.7
-
-_RNET_SIDE = 24
-_ONET_SIDE = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +98,7 @@ class MTCNN:
     Parameters
     ----------
     backend : str, default "auto"
-        What runs the networks: ``"numpy"``, or ``"auto"`` for the best available one.
+        What runs the networks: ``"native"`` (compiled), ``"numpy"``, or ``"auto"`` for the best available one.
     weights : path-like or DetectorWeights, optional
         OpenFace's ``MTCNN_detector.txt`` or the folder with ``PNet.dat``, ``RNet.dat`` and ``ONet.dat``.
         By default the same weights from the installed ``mtcnn`` package.
@@ -110,11 +106,15 @@ class MTCNN:
         Side in pixels of the smallest face to look for, at least 12. Time grows with its inverse square.
     thresholds : sequence of three floats, default (0.6, 0.7, 0.7)
         Smallest probabilities to pass PNet, RNet and ONet, each in 0..1.
+    threads : int, default 1
+        Threads that work on one image. Results do not depend on it. The NumPy backend always uses one.
 
     Attributes
     ----------
     backend : str
         Name of the backend in use.
+    threads : int
+        Threads that work on one image.
     weights : DetectorWeights
         The networks with their sources and SHA-256.
 
@@ -125,11 +125,11 @@ class MTCNN:
     WeightsError
         A weights file is missing or damaged.
     ValueError
-        `min_face_size` or `thresholds` are out of range.
+        `min_face_size`, `thresholds` or `threads` are out of range.
 
     Notes
     -----
-    `detect` may be called from several threads; calls then take turns in the networks.
+    `detect` may be called from several threads. With the NumPy backend the calls take turns in the networks.
 
     References
     ----------
@@ -153,6 +153,7 @@ class MTCNN:
         weights: str | os.PathLike[str] | DetectorWeights | None = None,
         min_face_size: float = DEFAULT_MIN_FACE_SIZE,
         thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
+        threads: int = 1,
     ) -> None:
         if not CELL <= min_face_size < math.inf:
             raise ValueError(f"min_face_size is {min_face_size}; pass a number of pixels from {CELL} up")
@@ -160,14 +161,17 @@ class MTCNN:
             raise ValueError(
                 f"thresholds are {thresholds!r}; pass three numbers in 0..1, one for each network"
             )
+        if threads < 1:
+            raise ValueError(f"threads is {threads}; pass a number from 1 up")
+        self.threads = int(threads)
         self.min_face_size = float(min_face_size)
         self.thresholds = tuple(float(threshold) for threshold in thresholds)
         self.weights = weights if isinstance(weights, DetectorWeights) else load_weights(weights)
-        self._networks: Backend = create_backend(backend, self.weights)
+        self._networks: Backend = create_backend(backend, self.weights, self.threads)
 
     def __reduce__(self) -> tuple[type[MTCNN], tuple[object, ...]]:
         # A copy in another process gets its own networks and workspaces.
-        return MTCNN, (self.backend, self.weights, self.min_face_size, self.thresholds)
+        return MTCNN, (self.backend, self.weights, self.min_face_size, self.thresholds, self.threads)
 
     @property
     def backend(self) -> str:
@@ -177,7 +181,7 @@ class MTCNN:
     def __repr__(self) -> str:
         return (
             f"MTCNN(backend={self.backend!r}, weights={os.path.dirname(self.weights.pnet.source)!r}, "
-            f"min_face_size={self.min_face_size:g}, thresholds={self.thresholds})"
+            f"min_face_size={self.min_face_size:g}, thresholds={self.thresholds}, threads={self.threads})"
         )
 
     def detect(self, image: NDArray[Any]) -> list[Detection]:
@@ -209,9 +213,9 @@ class MTCNN:
     def _propose(self, frame: Frame) -> _Candidates:
         """Stage 1: PNet on every pyramid level."""
         height, width, _ = frame.shape
+        levels = _levels(height, width, self.min_face_size)
         found = []
-        for level in _levels(height, width, self.min_face_size):
-            output = self._networks.pnet.run(resize_level(frame, level))
+        for level, output in zip(levels, self._networks.propose(frame, levels), strict=True):
             proposed = _Candidates(
                 *proposals(output.probability[0], output.regression[0], level.scale, self.thresholds[0])
             )
@@ -229,7 +233,7 @@ class MTCNN:
 
     def _refine(self, frame: Frame, candidates: _Candidates) -> _Candidates:
         """Stage 2: RNet on the proposals."""
-        output = self._networks.rnet.run(crops(frame, candidates.boxes, _RNET_SIDE))
+        output = self._networks.refine(frame, candidates.boxes)
         keep = np.flatnonzero(output.probability >= self.thresholds[1])
         passed = _Candidates(candidates.boxes[keep], output.probability[keep], output.regression[keep])
         return self._squares(passed.suppress(_OVERLAP), frame)
@@ -244,7 +248,7 @@ class MTCNN:
 
     def _output(self, frame: Frame, candidates: _Candidates) -> list[Detection]:
         """Stage 3: ONet on the refined boxes, and the adjustment to OpenFace's convention."""
-        output = self._networks.onet.run(crops(frame, candidates.boxes, _ONET_SIDE))
+        output = self._networks.finish(frame, candidates.boxes)
         assert output.points is not None
         keep = np.flatnonzero(output.probability >= self.thresholds[2])
         squares, scores = candidates.boxes[keep], output.probability[keep]

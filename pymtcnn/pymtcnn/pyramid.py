@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from .boxes import CELL
 
-__all__ = ["PyramidLevel", "crops", "interpolation", "pyramid_levels", "resize_level", "scales"]
+__all__ = ["Frame", "PyramidLevel", "crops", "interpolation", "pyramid_levels", "resize_level", "scales"]
 
 Float32 = NDArray[np.float32]
 Index = NDArray[np.intp]
+
+# BGR pixels, shape (H, W, 3), C-contiguous.
+Frame = NDArray[np.uint8] | Float32
 
 # OpenFace 2.2: FaceDetectorMTCNN.cpp, factor between two levels.
 PYRAMID_FACTOR = 0.709
@@ -131,7 +134,7 @@ def _normalise(image: Float32) -> Float32:
     return image
 
 
-def resize_level(frame: NDArray[np.uint8] | Float32, level: PyramidLevel) -> Float32:
+def resize_level(frame: Frame, level: PyramidLevel) -> Float32:
     """Sample one level from a frame.
 
     Parameters
@@ -158,7 +161,7 @@ def resize_level(frame: NDArray[np.uint8] | Float32, level: PyramidLevel) -> Flo
     return _normalise(image)[None]
 
 
-def crops(frame: NDArray[np.uint8] | Float32, boxes: Float32, size: int) -> Float32:
+def crops(frame: Frame, boxes: Float32, size: int) -> Float32:
     """Cut squares out of a frame and resize them; what lies outside the frame is black.
 
     Parameters

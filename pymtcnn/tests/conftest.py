@@ -1,4 +1,4 @@
-"""Fixtures: the reference material, a photograph with one face, and a detector."""
+"""Fixtures: the reference material, a photograph with one face, and a detector on each backend."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def weights() -> DetectorWeights:
     return load_weights()
 
 
-@pytest.fixture(scope="session")
-def detector(weights: DetectorWeights) -> MTCNN:
-    return MTCNN(weights=weights)
+@pytest.fixture(scope="session", params=["native", "numpy"])
+def detector(request: pytest.FixtureRequest, weights: DetectorWeights) -> MTCNN:
+    """A detector on each backend."""
+    return MTCNN(backend=request.param, weights=weights)

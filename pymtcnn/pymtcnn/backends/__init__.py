@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -11,9 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import BackendError
+from ..pyramid import Frame, PyramidLevel, crops, resize_level
 from ..weights import DetectorWeights
 
-__all__ = ["Backend", "Network", "NetworkOutput", "available_backends", "create_backend"]
+__all__ = [
+    "ONET_SIDE",
+    "RNET_SIDE",
+    "Backend",
+    "Network",
+    "NetworkBackend",
+    "NetworkOutput",
+    "available_backends",
+    "create_backend",
+    "interpret",
+]
+
+_log = logging.getLogger(__name__)
+
+# Sides in pixels of the crops that RNet and ONet look at.
+RNET_SIDE = 24
+ONET_SIDE = 48
 
 
 @dataclass(frozen=True)
@@ -35,8 +53,27 @@ class NetworkOutput:
     points: NDArray[np.float32] | None = None
 
 
+def interpret(outputs: NDArray[np.float32]) -> NetworkOutput:
+    """Name the raw outputs of a network.
+
+    Parameters
+    ----------
+    outputs : ndarray of float32, shape (6 or 16, n, ...)
+        Non-face, face, four box offsets and perhaps five x and five y positions, of n images.
+
+    Returns
+    -------
+    NetworkOutput
+        Probabilities and views of the rest.
+    """
+    # Beyond 80 the probability is zero in float32 anyway, and exp would overflow.
+    probability = 1 / (1 + np.exp(np.minimum(outputs[0] - outputs[1], np.float32(80))))
+    points = outputs[6:].T.reshape(-1, 2, 5) if len(outputs) == 16 else None
+    return NetworkOutput(probability, outputs[2:6].swapaxes(0, 1), points)
+
+
 class Network(Protocol):
-    """One stage of the cascade; may be called from one thread at a time only."""
+    """One network of the cascade; may be called from several threads."""
 
     def run(self, batch: NDArray[np.float32]) -> NetworkOutput:
         """Apply the network.
@@ -55,14 +92,35 @@ class Network(Protocol):
         ...
 
 
+class Backend(Protocol):
+    """The three stages of the cascade on one engine: a frame and where to look in, raw results out."""
+
+    @property
+    def name(self) -> str:
+        """Name of the engine, for provenance records."""
+        ...
+
+    def propose(self, frame: Frame, levels: Sequence[PyramidLevel]) -> list[NetworkOutput]:
+        """Apply PNet to a frame (H, W, 3) of BGR pixels at every level; each output has n = 1."""
+        ...
+
+    def refine(self, frame: Frame, boxes: NDArray[np.float32]) -> NetworkOutput:
+        """Apply RNet to whole-numbered squares (n, 4), n >= 1, of the frame; see `pymtcnn.pyramid.crops`."""
+        ...
+
+    def finish(self, frame: Frame, boxes: NDArray[np.float32]) -> NetworkOutput:
+        """Apply ONet to whole-numbered squares (n, 4), n >= 1, of the frame."""
+        ...
+
+
 @dataclass(frozen=True)
-class Backend:
-    """The three networks on one engine.
+class NetworkBackend:
+    """A backend made of three networks; NumPy cuts their images out of the frame.
 
     Attributes
     ----------
     name : str
-        Name of the engine, for provenance records.
+        Name of the engine.
     pnet, rnet, onet : Network
         Proposal, refinement and output network.
     """
@@ -72,27 +130,42 @@ class Backend:
     rnet: Network
     onet: Network
 
+    def propose(self, frame: Frame, levels: Sequence[PyramidLevel]) -> list[NetworkOutput]:
+        """Apply PNet; see `Backend.propose`."""
+        return [self.pnet.run(resize_level(frame, level)) for level in levels]
+
+    def refine(self, frame: Frame, boxes: NDArray[np.float32]) -> NetworkOutput:
+        """Apply RNet; see `Backend.refine`."""
+        return self.rnet.run(crops(frame, boxes, RNET_SIDE))
+
+    def finish(self, frame: Frame, boxes: NDArray[np.float32]) -> NetworkOutput:
+        """Apply ONet; see `Backend.finish`."""
+        return self.onet.run(crops(frame, boxes, ONET_SIDE))
+
 
 @dataclass(frozen=True)
 class _Entry:
-    """Module with a function ``create_backend(weights) -> Backend`` and the extra that installs its needs."""
+    """Module with a function ``create_backend(weights, threads) -> Backend`` and the extra that installs its needs."""
 
     module: str
     extra: str | None = None
 
 
 # In the order in which "auto" tries them.
-_REGISTRY: dict[str, _Entry] = {"numpy": _Entry("pymtcnn.backends.numpy")}
+_REGISTRY: dict[str, _Entry] = {
+    "native": _Entry("pymtcnn.backends.native"),
+    "numpy": _Entry("pymtcnn.backends.numpy"),
+}
 
 
-def _factory(name: str) -> Callable[[DetectorWeights], Backend]:
+def _factory(name: str) -> Callable[[DetectorWeights, int], Backend]:
     entry = _REGISTRY[name]
     try:
         module = importlib.import_module(entry.module)
     except ImportError as error:
         remedy = f'; run: pip install "pymtcnn[{entry.extra}]"' if entry.extra else ""
         raise BackendError(f"backend {name!r} cannot be used here ({error}){remedy}") from error
-    return cast("Callable[[DetectorWeights], Backend]", module.create_backend)
+    return cast("Callable[[DetectorWeights, int], Backend]", module.create_backend)
 
 
 def available_backends() -> tuple[str, ...]:
@@ -101,13 +174,14 @@ def available_backends() -> tuple[str, ...]:
     for name in _REGISTRY:
         try:
             _factory(name)
-        except BackendError:
+        except BackendError as error:
+            _log.info("%s", error)
             continue
         names.append(name)
     return tuple(names)
 
 
-def create_backend(name: str, weights: DetectorWeights) -> Backend:
+def create_backend(name: str, weights: DetectorWeights, threads: int = 1) -> Backend:
     """Build the networks on the named engine.
 
     Parameters
@@ -116,6 +190,8 @@ def create_backend(name: str, weights: DetectorWeights) -> Backend:
         ``"auto"`` for the best available one, or a name from `available_backends`.
     weights : DetectorWeights
         Weights of the networks.
+    threads : int, default 1
+        Threads that may work on one frame; results do not depend on it. The NumPy backend always uses one.
 
     Returns
     -------
@@ -136,4 +212,4 @@ def create_backend(name: str, weights: DetectorWeights) -> Backend:
             f"its extras with further ones: {', '.join(extras)}" if extras else "no extra adds further ones"
         )
         raise BackendError(f"unknown backend {name!r}; this version of pymtcnn has {choices}; {more}")
-    return _factory(name)(weights)
+    return _factory(name)(weights, threads)

@@ -1,7 +1,8 @@
 """Keeps NumPy's matrix products on one thread while the networks run.
 
-The products are small: a second thread gains little on an idle machine, and on a busy one OpenBLAS's threads wait for each other in
-spin loops, which was seen to turn 10 ms a frame into a second.
+The products are small: a second thread gains little on an idle machine, and on a busy one OpenBLAS's threads
+wait for each other in spin loops, which was seen to turn 10 ms a frame into a second. OpenBLAS also sums in
+another order on another number of threads, which changes the last bits.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-_lock = threading.Lock()
-_users = 0
-_limit: Any = None
+_turn = threading.Lock()
 
 
 @lru_cache(maxsize=1)
@@ -26,16 +25,10 @@ def _blas() -> Any:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit BLAS to one thread; the previous number returns when the last user leaves, in whatever order they came."""
-    global _users, _limit
-    with _lock:
-        _users += 1
-        if _users == 1:
-            _limit = _blas().limit(limits=1)
-    try:
+    """Limit BLAS to one thread, in one thread of the process at a time.
+
+    The number is the whole process's, and of several limits that overlap in time the last to leave would restore
+    what the first to come had set; some versions of threadpoolctl ignore all but the first. So users take turns.
+    """
+    with _turn, _blas().limit(limits=1):
         yield
-    finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                _limit.restore_original_limits()

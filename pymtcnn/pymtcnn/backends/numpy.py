@@ -9,7 +9,6 @@ cent of arithmetic and makes the patch matrix nine (or four) nearly contiguous c
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from ..weights import Convolution, DetectorWeights, FullyConnected, Layer, MaxPool, NetworkWeights, PReLU
-from . import Backend, NetworkOutput
+from . import ONET_SIDE, RNET_SIDE, Backend, NetworkBackend, NetworkOutput, interpret
 from .blas import one_thread
 
 __all__ = ["NumpyNetwork", "create_backend"]
@@ -282,8 +281,6 @@ class NumpyNetwork:
         self._dense = weights.name == "PNet"
         self._input = _Workspace()
         self._features = _Workspace()
-        # The workspaces are shared by all calls.
-        self._lock = threading.Lock()
 
     def _convolve(self, planar: Float32) -> _Maps:
         """Activations behind the last convolution; they live in a workspace."""
@@ -312,23 +309,20 @@ class NumpyNetwork:
 
     def run(self, batch: Float32) -> NetworkOutput:
         """Apply the network; see `pymtcnn.backends.Network.run`."""
-        with self._lock, one_thread():
+        # One call at a time: the workspaces are shared.
+        with one_thread():
             outputs = self._forward(batch.transpose(1, 0, 2, 3))
-        # Beyond 80 the probability is zero in float32 anyway, and exp would overflow.
-        probability = 1 / (1 + np.exp(np.minimum(outputs[0] - outputs[1], np.float32(80))))
-        regression = outputs[2:6].swapaxes(0, 1)
         if self._dense:
-            return NetworkOutput(probability, regression)
-        images = outputs.shape[1]
-        points = outputs[6:16, :, 0, 0].T.reshape(images, 2, 5) if len(outputs) == 16 else None
-        return NetworkOutput(probability[:, 0, 0], regression[:, :, 0, 0], points)
+            return interpret(outputs)
+        return interpret(outputs[:, :, 0, 0])
 
 
-def create_backend(weights: DetectorWeights) -> Backend:
-    """Build the three networks in NumPy."""
-    return Backend(
+def create_backend(weights: DetectorWeights, threads: int = 1) -> Backend:
+    """Build the three networks in NumPy, which always use one thread."""
+    del threads  # more of BLAS's would change the results' last bits
+    return NetworkBackend(
         "numpy",
         NumpyNetwork(weights.pnet, 12, batch_size=1),
-        NumpyNetwork(weights.rnet, 24, _RNET_BATCH),
-        NumpyNetwork(weights.onet, 48, _ONET_BATCH),
+        NumpyNetwork(weights.rnet, RNET_SIDE, _RNET_BATCH),
+        NumpyNetwork(weights.onet, ONET_SIDE, _ONET_BATCH),
     )
