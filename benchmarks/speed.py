@@ -10,6 +10,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ def main() -> int:
     )
     print(profile.table(len(table)))
     if arguments.reference:
-        report["reference"] = _reference(arguments, len(table))
+        with tempfile.TemporaryDirectory() as folder:
+            report["reference"] = _reference(arguments, len(table), folder)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -92,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _reference(arguments: argparse.Namespace, frames: int) -> dict[str, Any]:
+def _reference(arguments: argparse.Namespace, frames: int, folder: str) -> dict[str, Any]:
     """Wall time of whole processes in turn: ours, the reference's, ours, ..."""
     ours = [
         sys.executable,
@@ -104,7 +106,7 @@ def _reference(arguments: argparse.Namespace, frames: int) -> dict[str, Any]:
         "--models",
         str(arguments.models),
     ]
-    ours += ["--landmarks", str(arguments.landmarks), "--threads", str(arguments.threads), "-o", os.devnull]
+    ours += ["--landmarks", str(arguments.landmarks), "--threads", str(arguments.threads), "-o", folder]
     theirs = [*arguments.reference.split(), "-f", arguments.video]
     times: dict[str, list[float]] = {"ours": [], "reference": []}
     for _ in range(arguments.runs):

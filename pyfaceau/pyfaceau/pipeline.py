@@ -67,8 +67,9 @@ class FullPythonAUPipeline:
     fx, fy, cx, cy : float, optional
         Camera in px, for pose, gaze and 3D landmarks; guessed from the frame size as OpenFace does by
         default.
-    threads : int
-        Threads of the landmark stage; the rest runs in one more. Results do not depend on it.
+    threads : int, optional
+        Threads of the landmark stage; the rest runs in one more. Results do not depend on it. By default two where
+        the machine has them.
 
     Raises
     ------
@@ -101,8 +102,10 @@ class FullPythonAUPipeline:
         fy: float | None = None,
         cx: float | None = None,
         cy: float | None = None,
-        threads: int = 1,
+        threads: int | None = None,
     ) -> None:
+        if threads is None:
+            threads = min(2, os.cpu_count() or 1)
         if threads < 1 or max_faces < 1:
             raise ValueError(f"threads and max_faces must be at least 1, got {threads} and {max_faces}")
         self.include = check_groups(include)

@@ -20,7 +20,7 @@ from pathlib import Path
 from table import Row, format_table
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-STAGES = ("stage_mtcnn", "landmarks", "stage_au")
+STAGES = ("stage_mtcnn", "landmarks", "stage_au", "end_to_end", "open_pack")
 
 
 def stage_rows(stage: str, shared: Path) -> Iterator[Row]:

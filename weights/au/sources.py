@@ -27,7 +27,9 @@ class Frame:
     part : ``train``, ``validation`` or ``test``, fixed by the person's name
     image : (H, W, 3) uint8 BGR
     points : (68, 2) float64 px
+    mediapipe : (478, 3) float64, MediaPipe's points
     blendshapes : (52,) float64, MediaPipe's
+    index : number of the crop, or of the frame in its clip
     """
 
     subject: str
@@ -36,6 +38,7 @@ class Frame:
     points: F64
     mediapipe: F64
     blendshapes: F64
+    index: int
 
 
 def blendshape_names(data: Path) -> tuple[str, ...]:
@@ -63,6 +66,7 @@ def crops(data: Path) -> Iterator[Frame]:
             labels.fused[i],
             faces.mediapipe[i],
             blendshapes[i],
+            int(i),
         )
 
 
@@ -81,4 +85,5 @@ def clips(data: Path) -> Iterator[Frame]:
             if np.isnan(mediapipe[index]).any():
                 continue
             points = mapping(mediapipe[index : index + 1])[0]
-            yield Frame(path.stem, "train", np.asarray(image, np.uint8), points, mediapipe[index], blendshapes[index])
+            picture = np.asarray(image, np.uint8)
+            yield Frame(path.stem, "train", picture, points, mediapipe[index], blendshapes[index], index)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 
 from .ict import F64, ICTModel
 
@@ -64,6 +63,23 @@ def _fit_camera(points: F64, landmarks: F64, weight: F64, start: Camera) -> Came
     return Camera(float(x[0]), (float(x[1]), float(x[2]), float(x[3])), float(x[4]), float(x[5]))
 
 
+def _bounded_ridge(system: F64, rhs: F64, prior: F64, low: F64, high: F64) -> F64:
+    """Least squares with a quadratic prior and bounds: what leaves its bounds is fixed there, the rest solved again."""
+    gram, moment = system.T @ system + np.diag(prior**2), system.T @ rhs
+    fixed = np.zeros(len(prior), bool)
+    value = np.zeros(len(prior))
+    for _ in range(8):
+        free = ~fixed
+        target = moment[free] - gram[np.ix_(free, fixed)] @ value[fixed]
+        value[free] = np.linalg.solve(gram[np.ix_(free, free)], target)
+        outside = free & ((value < low) | (value > high))
+        if not outside.any():
+            break
+        fixed |= outside
+        value = np.clip(value, low, high)
+    return np.asarray(np.clip(value, low, high))
+
+
 @dataclass(frozen=True)
 class ICTFit:
     """A fitted face: camera, identity coefficients, expression weights, RMS residual in pixels."""
@@ -118,9 +134,7 @@ def fit_ict(
         scale = weight[None, :, None] / noise
         system = (jac * scale).reshape(len(basis), -1).T
         rhs = ((target - offset) * scale[0]).ravel()
-        solution = lsq_linear(
-            np.concatenate([system, np.diag(prior)]), np.concatenate([rhs, np.zeros(len(prior))]), (low, high)
-        ).x
+        solution = _bounded_ridge(system, rhs, prior, low, high)
         identity, weights = solution[:identities], np.zeros(len(model.names))
         weights[shapes] = solution[identities:]
     residual = camera.project(model.shape(identity, weights)[rows])[:, :2] - target

@@ -49,7 +49,10 @@ def extract(
     ] = "csv",
     au_models: Annotated[str, typer.Option(help="dynamic, static or both.")] = "dynamic",
     max_faces: Annotated[int, typer.Option(min=1, help="Most faces to follow.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the landmark stage.")] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads of the landmark stage.", show_default="2 where there are"),
+    ] = None,
     same_person: Annotated[
         bool, typer.Option("--same-person", help="All videos show one person: share the baseline.")
     ] = False,

@@ -1,0 +1,64 @@
+"""Labels from MediaPipe's blendshapes, and the bookkeeping of subjects."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+
+#: Intensities (17) and presences (18) that are trained, OpenFace's lists.
+INTENSITIES = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12", "AU14", "AU15", "AU17",
+               "AU20", "AU23", "AU25", "AU26", "AU45")  # fmt: skip
+PRESENCES = (*INTENSITIES[:16], "AU28", "AU45")
+
+#: Action unit -> blendshapes that are summed (left and right together). MediaPipe leaves cheekSquint and
+#: noseSneer near zero; their tiny values still move with the face and are scaled up like the others.
+BLENDSHAPES: dict[str, tuple[str, ...]] = {
+    "AU01": ("browInnerUp",),
+    "AU02": ("browOuterUp",),
+    "AU04": ("browDown",),
+    "AU05": ("eyeWide",),
+    "AU06": ("cheekSquint",),
+    "AU07": ("eyeSquint",),
+    "AU09": ("noseSneer",),
+    "AU10": ("mouthUpperUp",),
+    "AU12": ("mouthSmile",),
+    "AU14": ("mouthDimple",),
+    "AU15": ("mouthFrown",),
+    "AU17": ("mouthShrugLower",),
+    "AU20": ("mouthStretch",),
+    "AU23": ("mouthPress",),
+    "AU25": ("jawOpen", "mouthLowerDown", "mouthUpperUp"),
+    "AU26": ("jawOpen",),
+    "AU28": ("mouthRollLower", "mouthRollUpper"),
+    "AU45": ("eyeBlink",),
+}
+
+
+def from_blendshapes(blendshapes: F64, names: tuple[str, ...]) -> F64:
+    """Summed blendshapes (n, 18), in the order of `PRESENCES`; NaN rows stay NaN."""
+    base = [name.removesuffix("Left").removesuffix("Right") for name in names]
+    columns = [[i for i, name in enumerate(base) if name in BLENDSHAPES[au]] for au in PRESENCES]
+    return np.stack([blendshapes[:, c].sum(axis=1) for c in columns], axis=1)
+
+
+def subject_index(subjects: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number of the subject of each row, and how many rows each subject has."""
+    _, index, count = np.unique(subjects, return_inverse=True, return_counts=True)
+    return index, count
+
+
+def subject_means(values: NDArray[np.floating], subjects: NDArray[np.str_]) -> NDArray[np.floating]:
+    """Mean of its subject for every row of `values` (n, k)."""
+    index, count = subject_index(subjects)
+    total = np.zeros((len(count), values.shape[1]), values.dtype)
+    np.add.at(total, index, values)
+    return total[index] / count[index][:, None].astype(values.dtype)
+
+
+def subject_rest(values: F64, subjects: NDArray[np.str_], quantile: float = 0.2) -> F64:
+    """Low quantile of its subject for every row: what counts as the person's neutral face."""
+    index, count = subject_index(subjects)
+    rest = np.stack([np.quantile(values[index == i], quantile, axis=0) for i in range(len(count))])
+    return np.asarray(rest[index])
