@@ -39,7 +39,9 @@ def bench(session):
     """Measure speed: `nox -s bench -- VIDEO [options of benchmarks.speed]`; the demo clip by default."""
     session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau", "psutil")
     session.run("python", "-m", "benchmarks.responses")
-    session.run("python", "-m", "benchmarks.speed", *(session.posargs or ["pyfaceau/pyfaceau/demo/data/demo.mp4"]))
+    session.run(
+        "python", "-m", "benchmarks.speed", *(session.posargs or ["pyfaceau/pyfaceau/demo/data/demo.mp4"])
+    )
 
 
 @nox.session

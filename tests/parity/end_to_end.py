@@ -15,8 +15,8 @@ from pyfaceau.result import FrameResult
 VIDEOS = ("default.wmv", "changeLighting.wmv", "2015-10-15-15-14.avi", "multi_face.avi")
 MODES = {"clnf": "clnf", "ceclm_fixture": "cen_fixture/main_ceclm_general.txt"}
 
-# Mean abs difference, before clipping and smoothing, between the reference outputs and those of a second build of the same C++ sources
-# (GCC 12, -O3 -march=native, OpenCV 4.6): the smallest that arithmetic in another order can be expected to reach.
+# Mean abs difference, before clipping and smoothing, between the reference outputs and those of a second build of
+# the same C++ sources (GCC 12, -O3 -march=native, OpenCV 4.6): what arithmetic in another order comes to.
 BUILDS_DIFFER = {
     "clnf": (0.0255, 0.0326, 0.0306, 0.0273),
     "ceclm_fixture": (0.0220, 0.0220, 0.0266, 0.0222),

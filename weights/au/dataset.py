@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from pyclnf import CLNF, FaceTracker, LandmarkModel
 
 from .descriptors import F32, Describer
@@ -98,7 +99,7 @@ def track(model: LandmarkModel, path: Path) -> NDArray[np.floating]:
 
     tracker = FaceTracker(model, MTCNN())
     reader = cv2.VideoCapture(str(path))
-    out = []
+    out: list[NDArray[np.floating]] = []
     while True:
         there, image = reader.read()
         if not there:
@@ -107,7 +108,9 @@ def track(model: LandmarkModel, path: Path) -> NDArray[np.floating]:
         out.append(fit.landmarks.copy() if fit.success else np.full((68, 2), np.nan))
 
 
-def drawn_faces(describe: Describer, model: LandmarkModel, folder: Path, blendshapes: F64 | None, seed: int) -> FaceSet:
+def drawn_faces(
+    describe: Describer, model: LandmarkModel, folder: Path, blendshapes: F64 | None, seed: int
+) -> FaceSet:
     """Pictures of a folder made by `rendered` or `turned`, at the fit to a shifted box."""
     rng = np.random.default_rng(seed)
     with np.load(folder / "truth.npz", allow_pickle=False) as stored:

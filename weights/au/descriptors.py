@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
 from pyclnf import PDM
 from pyclnf.io import read_triangulation
 from pyfaceau.alignment import FaceAligner
 from pyfaceau.features import FrameDescriptor
-
 from weights.landmarks.data import MIRROR_68
 
 F32 = NDArray[np.float32]

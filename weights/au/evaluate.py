@@ -11,10 +11,12 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
 from pyfaceau.demo import DEMO_CLIP, DEMO_TRUTH
 from pyfaceau.pipeline import FullPythonAUPipeline
 
@@ -25,7 +27,9 @@ from .training import CUTOFFS, load_material, prepare_dynamic
 
 LOG = logging.getLogger(__name__)
 VIDEOS = ("default.wmv", "changeLighting.wmv", "2015-10-15-15-14.avi", "multi_face.avi")
-FIGURES = Path(__file__).parents[1] / "cards" / "au_figures.json"
+CARDS = Path(__file__).parents[1] / "cards"
+FIGURES, CARD = CARDS / "au_figures.json", CARDS / "au.md"
+_BEGIN, _END = "<!-- figures: written by the evaluate stage -->", "<!-- end of figures -->"
 #: A unit counts as moving in a clip when its label spreads this much, relative to its spread in all clips.
 MOVES = 0.3
 
@@ -42,7 +46,7 @@ def smoothed(scores: F64, cutoff: float) -> F64:
     value = np.clip(scores - np.sort(scores)[int(len(scores) * cutoff)], 0, 5)
     out = value.copy()
     out[1:-1] = (value[:-2] + value[1:-1] + value[2:]) / 3
-    return out
+    return np.asarray(out)
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -53,14 +57,39 @@ def evaluate(options: argparse.Namespace) -> None:
     if media.is_dir():
         figures["videos"] = video_figures(options)
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    if CARD.exists():
+        head, _, rest = CARD.read_text().partition(_BEGIN)
+        CARD.write_text(head + _BEGIN + "\n" + figure_table(figures) + _END + rest.partition(_END)[2])
     LOG.info("figures: %s", FIGURES)
+
+
+def figure_table(figures: dict[str, Any]) -> str:
+    """Write the figures as a Markdown table, one row a unit."""
+    demo = {name.removesuffix("_r"): r for name, r in figures["demo"].items()}
+    columns = {
+        "demo clip, truth": demo | {"mean": round(float(np.mean(list(demo.values()))), 3)},
+        "rendered people left out, truth": figures["rendered_people_left_out"],
+        "clips left out, MediaPipe": figures["clips_left_out"],
+        "the same where the unit moves": figures["clips_left_out_where_the_unit_moves"],
+    }
+    for source, title in (("gold", "sample videos, OpenFace"), ("mediapipe", "sample videos, MediaPipe")):
+        columns[title] = figures.get("videos", {}).get(f"mean with {source}", {})
+    lines = ["", "| unit | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name in (*INTENSITIES, "mean"):
+        cells = [f"{column[name]:.2f}" if name in column else "" for column in columns.values()]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n\n"
 
 
 def demo_figures() -> dict[str, float]:
     """R with the truth for each unit that the demo clip moves."""
     result = FullPythonAUPipeline(models="open", include=("aus",)).process_video(DEMO_CLIP, progress=False)
     truth = pd.read_csv(DEMO_TRUTH)
-    return {c: round(pearson(result[c], truth[c]), 3) for c in truth.columns if c.startswith("AU")}
+    return {
+        c: round(pearson(result[c].to_numpy(), truth[c].to_numpy()), 3)
+        for c in truth.columns
+        if c.startswith("AU")
+    }
 
 
 def held_out_figures(options: argparse.Namespace) -> dict[str, object]:
@@ -100,7 +129,7 @@ def _by_au(values: F64) -> dict[str, float]:
 
 
 def video_figures(options: argparse.Namespace) -> dict[str, object]:
-    """The sample videos through the pipeline: r with the C++ reference and, where MediaPipe runs, with it."""
+    """Run the pipeline on the sample videos: r with the C++ reference and, where MediaPipe runs, with it."""
     pipeline = FullPythonAUPipeline(models="open", include=("aus", "landmarks"))
     out: dict[str, object] = {}
     tables: dict[str, list[list[float]]] = {"gold": [], "mediapipe": []}
@@ -115,7 +144,9 @@ def video_figures(options: argparse.Namespace) -> dict[str, object]:
         labels = _video_labels(options, name, result)
         if labels is not None:
             seen = ~np.isnan(labels).any(axis=1)
-            rows = [pearson(found[seen, i], labels[seen, PRESENCES.index(au)]) for i, au in enumerate(INTENSITIES)]
+            rows = [
+                pearson(found[seen, i], labels[seen, PRESENCES.index(au)]) for i, au in enumerate(INTENSITIES)
+            ]
             tables["mediapipe"].append(rows)
             out[f"{stem} with MediaPipe"] = _by_au(np.array(rows))
     for source, rows_of in tables.items():

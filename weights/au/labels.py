@@ -37,14 +37,14 @@ BLENDSHAPES: dict[str, tuple[str, ...]] = {
 
 
 def from_blendshapes(blendshapes: F64, names: tuple[str, ...]) -> F64:
-    """Summed blendshapes (n, 18), in the order of `PRESENCES`; NaN rows stay NaN."""
+    """Sum blendshapes to (n, 18), in the order of `PRESENCES`; NaN rows stay NaN."""
     base = [name.removesuffix("Left").removesuffix("Right") for name in names]
     columns = [[i for i, name in enumerate(base) if name in BLENDSHAPES[au]] for au in PRESENCES]
     return np.stack([blendshapes[:, c].sum(axis=1) for c in columns], axis=1)
 
 
 def subject_index(subjects: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number of the subject of each row, and how many rows each subject has."""
+    """Return the number of the subject of each row, and how many rows each subject has."""
     _, index, count = np.unique(subjects, return_inverse=True, return_counts=True)
     return index, count
 

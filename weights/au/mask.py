@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import Delaunay
+
 from pyclnf.io import atomic_write, read_pdm
 from pyfaceau.alignment.aligner import RAISE, RAISED_POINTS
-from scipy.spatial import Delaunay
 
 
 def face_triangles(pdm: Path) -> NDArray[np.int32]:

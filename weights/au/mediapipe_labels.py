@@ -3,6 +3,8 @@
 ``python mediapipe_labels.py face_landmarker.task FOLDER_OR_VIDEO OUT.npz``
 """
 
+# mypy: ignore-errors
+
 import sys
 from pathlib import Path
 
@@ -26,7 +28,7 @@ def _options(task, video):
 def _row(result, count, size):
     """Blendshapes (count, 52) and face centres (count, 2) of one picture, NaN where there is no face."""
     shapes, centres = np.full((count, 52), np.nan, np.float32), np.full((count, 2), np.nan, np.float32)
-    for i, (blend, points) in enumerate(zip(result.face_blendshapes, result.face_landmarks)):
+    for i, (blend, points) in enumerate(zip(result.face_blendshapes, result.face_landmarks, strict=True)):
         shapes[i] = [shape.score for shape in blend]
         centres[i] = np.mean([(p.x * size[0], p.y * size[1]) for p in points], axis=0)
     return shapes, centres
@@ -37,7 +39,7 @@ def _image(pixels):
 
 
 def main(task, source, out):
-    """Write ``blendshapes`` (n, 52) of the sorted .jpg files of a folder, or (n, faces, 52) and ``centres`` of a video."""
+    """Write ``blendshapes`` (n, 52) of a folder's .jpg files, or (n, faces, 52) and ``centres`` of a video."""
     video = Path(source).is_file()
     rows = []
     with vision.FaceLandmarker.create_from_options(_options(task, video)) as landmarker:
@@ -50,7 +52,9 @@ def main(task, source, out):
                     break
                 found = landmarker.detect_for_video(_image(pixels), int(len(rows) * 1000 / rate))
                 rows.append(_row(found, FACES, pixels.shape[1::-1]))
-            np.savez_compressed(out, blendshapes=np.array([r[0] for r in rows]), centres=np.array([r[1] for r in rows]))
+            np.savez_compressed(
+                out, blendshapes=np.array([r[0] for r in rows]), centres=np.array([r[1] for r in rows])
+            )
             return
         for path in sorted(Path(source).glob("*.jpg")):
             pixels = cv2.imread(str(path))

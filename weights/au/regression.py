@@ -79,7 +79,7 @@ def principal_components(gram: NDArray[np.floating], count: int = COMPONENTS) ->
     return np.ascontiguousarray(vectors[:, ::-1], np.float32)
 
 
-def classify(coded: F32, present: NDArray[np.bool_]) -> tuple[F64, float]:
+def classify(coded: NDArray[np.floating], present: NDArray[np.bool_]) -> tuple[F64, float]:
     """Linear SVM on coded features (n, c): weights (c,) and bias; a positive score means present.
 
     The rarer class weighs more by the square root of the ratio: halfway between balance and the base rate.

@@ -26,9 +26,18 @@ NEUTRAL_SHARE = 0.15
 MAXIMUM_RESIDUAL = 0.05  # RMS of the ICT fit in outer-eye distances
 #: Shapes that belong to no action unit of ours but move the face: gaze, funnel, pucker, sideways jaw.
 NUISANCE = (
-    ("eyeLookDown_L", "eyeLookDown_R"), ("eyeLookUp_L", "eyeLookUp_R"), ("eyeLookIn_L", "eyeLookOut_R"),
-    ("eyeLookOut_L", "eyeLookIn_R"), ("mouthFunnel",), ("mouthPucker",), ("mouthLeft",), ("mouthRight",),
-    ("jawLeft",), ("jawRight",), ("jawForward",), ("cheekPuff_L", "cheekPuff_R"),
+    ("eyeLookDown_L", "eyeLookDown_R"),
+    ("eyeLookUp_L", "eyeLookUp_R"),
+    ("eyeLookIn_L", "eyeLookOut_R"),
+    ("eyeLookOut_L", "eyeLookIn_R"),
+    ("mouthFunnel",),
+    ("mouthPucker",),
+    ("mouthLeft",),
+    ("mouthRight",),
+    ("jawLeft",),
+    ("jawRight",),
+    ("jawForward",),
+    ("cheekPuff_L", "cheekPuff_R"),
     ("mouthLowerDown_L", "mouthLowerDown_R"),
 )
 #: Movements that faces make together; sampled now and then besides the independent ones.
@@ -58,10 +67,12 @@ def is_calm(frame: Frame, names: tuple[str, ...]) -> bool:
 
 
 def enlarged(frame: Frame) -> tuple[NDArray[np.uint8], F64]:
-    """The face of a frame at the standard size, in a square picture, and its points there."""
+    """Bring the face of a frame to the standard size, in a square picture; returns it and its points there."""
     factor = EYE_DISTANCE / float(np.linalg.norm(frame.points[45] - frame.points[36]))
     centre = 0.5 * (frame.points.min(0) + frame.points.max(0))
-    matrix = np.array([[factor, 0, SIZE / 2 - factor * centre[0]], [0, factor, SIZE / 2 - factor * centre[1]]])
+    matrix = np.array(
+        [[factor, 0, SIZE / 2 - factor * centre[0]], [0, factor, SIZE / 2 - factor * centre[1]]]
+    )
     image = cv2.warpAffine(
         frame.image, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
@@ -97,12 +108,14 @@ def random_weights(model: ICTModel, rng: np.random.Generator) -> F64:
 
 def degraded(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Random exposure, softness, noise and JPEG compression, as cameras add them."""
-    out = 255.0 * (image / 255.0) ** rng.uniform(0.75, 1.35) * rng.uniform(0.8, 1.15)
+    out: NDArray[Any] = 255.0 * (image / 255.0) ** rng.uniform(0.75, 1.35) * rng.uniform(0.8, 1.15)
     if rng.random() < 0.5:
         out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.6))
     out = out + rng.normal(0, rng.uniform(0, 4), image.shape)
     quality = int(rng.integers(45, 95))
-    _, packed = cv2.imencode(".jpg", np.clip(out, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    _, packed = cv2.imencode(
+        ".jpg", np.clip(out, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
 
 
@@ -129,7 +142,12 @@ def draw_frames(
 
 
 def write_rendered(
-    model: ICTModel, frames: Iterable[Frame], names: tuple[str, ...], folder: Path, seed: int, per_person: int = 2
+    model: ICTModel,
+    frames: Iterable[Frame],
+    names: tuple[str, ...],
+    folder: Path,
+    seed: int,
+    per_person: int = 2,
 ) -> int:
     """Draw all calm faces into `folder` (``NNNNN.jpg`` and ``truth.npz``); returns the number of pictures."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -152,11 +170,12 @@ def write_rendered(
                 }
             )
     aus = list(model.au_intensities(np.zeros(1), np.zeros(len(model.names))))
-    np.savez_compressed(
-        folder / "truth.npz",
-        aus=np.array(aus),
-        **{key: np.array([row[key] for row in rows]) for key in ("subject", "part", "points", "truth", "weights")},
+    known: dict[str, Any] = {
+        key: np.array([row[key] for row in rows]) for key in ("subject", "part", "points", "truth", "weights")
+    }
+    np.savez_compressed(folder / "truth.npz", aus=np.array(aus), **known)
+    (folder / "about.json").write_text(
+        json.dumps({"seed": seed, "pictures": len(rows), "faces": sum(used.values())})
     )
-    (folder / "about.json").write_text(json.dumps({"seed": seed, "pictures": len(rows), "faces": sum(used.values())}))
     LOG.info("%d pictures of %d people", len(rows), len(used))
     return len(rows)

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from pyclnf import LandmarkModel
 
+from pyclnf import LandmarkModel
 from weights.render.ict import load_ict
 
-from .dataset import FaceSet, drawn_faces, real_faces
+from .dataset import drawn_faces, real_faces
 from .descriptors import Describer
 from .evaluate import evaluate
 from .mask import face_triangles, write_triangles
@@ -58,12 +58,16 @@ def main(arguments: list[str] | None = None) -> None:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m weights.train au", description=__doc__)
     parser.add_argument("--data", type=Path, default=REPOSITORY / "../shared/data", help="training data")
-    parser.add_argument("--work", type=Path, default=REPOSITORY / "build/training-au", help="intermediate files")
+    parser.add_argument(
+        "--work", type=Path, default=REPOSITORY / "build/training-au", help="intermediate files"
+    )
     parser.add_argument("--landmarks", type=Path, default=REPOSITORY / "pyclnf/pyclnf/models_open",
                         help="open landmark models; their PDM and tracker are trained for")  # fmt: skip
     parser.add_argument("--out", type=Path, default=REPOSITORY / "pyfaceau/pyfaceau/models_open")
-    parser.add_argument("--mediapipe-python", type=Path, help="Python with MediaPipe, for a second label of drawn faces")
-    parser.add_argument("--media", type=Path, default=REPOSITORY / "../shared", help="videos and gold, for figures only")
+    parser.add_argument("--mediapipe-python", type=Path, help="Python with MediaPipe, for a second label")
+    parser.add_argument(
+        "--media", type=Path, default=REPOSITORY / "../shared", help="videos and gold, for figures"
+    )
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     return parser.parse_args(arguments)
 
@@ -118,10 +122,6 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _write_manifest(options: argparse.Namespace, times: dict[str, int]) -> None:
     """Record data, seeds, run times and the hashes of what was written."""
-
-    def digest(path: Path) -> str:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-
     path = REPOSITORY / "weights/manifests/au.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     data = ("keypoints/landmarks.npz", "keypoints/mediapipe.npz", "ict_facekit/ict_facekit_light.npz")
@@ -129,14 +129,22 @@ def _write_manifest(options: argparse.Namespace, times: dict[str, int]) -> None:
     manifest = {
         "seeds": {"rendered": SEED_RENDERED, "turned": SEED_TURNED, "features": SEED_FEATURES},
         "seconds": known.get("seconds", {}) | times,
-        "data": {str(name): digest(options.data / name) for name in (*data, *clip_files)},
-        "landmark models": {
-            str(p.relative_to(options.landmarks)): digest(p) for p in sorted(options.landmarks.rglob("*")) if p.is_file()
-        },
-        "models": {str(p.relative_to(options.out)): digest(p) for p in sorted(options.out.rglob("*")) if p.is_file()},
+        "data": {str(name): _digest(options.data / name) for name in (*data, *clip_files)},
+        "landmark models": _digests(options.landmarks),
+        "models": _digests(options.out),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 if __name__ == "__main__":

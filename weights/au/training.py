@@ -17,14 +17,17 @@ from .regression import Normal, classify, feature_scale, principal_components, r
 from .sources import blendshape_names
 
 LOG = logging.getLogger(__name__)
-#: Share of a sequence in which a unit is taken to be at rest: offset of the dynamic intensities.
+#: Share of a sequence in which a unit is taken to be at rest: offset of the dynamic intensities. Chosen on clips left
+#: out (agreement with MediaPipe); higher for AU04, which answers to blinks as well.
 CUTOFFS = {
-    "AU01": 0.55, "AU02": 0.6, "AU04": 0.65, "AU05": 0.5, "AU06": 0.5, "AU07": 0.3, "AU09": 0.55, "AU10": 0.4,
-    "AU12": 0.4, "AU14": 0.3, "AU15": 0.5, "AU17": 0.4, "AU20": 0.4, "AU23": 0.3, "AU25": 0.3, "AU26": 0.3,
-    "AU45": 0.55,
+    "AU01": 0.4, "AU02": 0.4, "AU04": 0.65, "AU05": 0.2, "AU06": 0.4, "AU07": 0.2, "AU09": 0.3, "AU10": 0.4,
+    "AU12": 0.4, "AU14": 0.3, "AU15": 0.4, "AU17": 0.6, "AU20": 0.2, "AU23": 0.4, "AU25": 0.3, "AU26": 0.3,
+    "AU45": 0.4,
 }  # fmt: skip
-#: Units that MediaPipe hardly sees on rendered faces, or has no live blendshape for: there the truth alone counts.
-TRUTH_ONLY = ("AU04", "AU06", "AU09")
+#: Share of the truth in the label of rendered faces; the rest is MediaPipe's opinion of the same picture. It has no
+#: live blendshape for AU06 and AU09 and is unsure about AU04.
+TRUTH_SHARE = {"AU04": 1.0, "AU06": 1.0, "AU09": 1.0}
+USUAL_TRUTH_SHARE = 0.5
 MINIMUM_SUBJECT = 3  # faces of a subject that relative features need
 PRESENT = 1.0  # intensity from which a unit counts as present
 MAXIMUM_GAIN = 2.5  # undoes the shrinkage of the regression up to this factor
@@ -83,8 +86,8 @@ def rendered_targets(material: Material) -> F64:
     sums = from_blendshapes(np.nan_to_num(faces.blendshapes), material.names)
     opinion = sums - subject_means(sums, faces.subject)
     opinion = opinion / np.maximum(scales.blendshapes, opinion.std(axis=0))
-    half = np.array([0.0 if name in TRUTH_ONLY else 0.5 for name in PRESENCES])
-    return np.asarray((1 - half) * target + half * opinion)
+    share = np.array([TRUTH_SHARE.get(name, USUAL_TRUTH_SHARE) for name in PRESENCES])
+    return np.asarray(share * target + (1 - share) * opinion)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Dynamic:
 
 
 def prepare_dynamic(material: Material) -> Dynamic:
-    """Sums of products of all sets; rendered faces of held-out people stay apart."""
+    """Compute the sums of products of all sets; rendered faces of held-out people stay apart."""
     clips: dict[str, Normal] = {}
     real: Normal | None = None
     scale: F32 | None = None
@@ -117,7 +120,8 @@ def prepare_dynamic(material: Material) -> Dynamic:
             clips[str(name)] = clips[str(name)] + part if str(name) in clips else part
         people = Normal.of(features[~is_clip], labels[~is_clip])
         real = people if real is None else real + people
-    assert real is not None and scale is not None
+    if real is None or scale is None:
+        raise ValueError("no real faces to train on")
     for part in clips.values():
         real = real + part
     features = relative(material.rendered.features, material.rendered.subject) * scale
@@ -137,7 +141,7 @@ def gains(weights: F64, features: F32, truth: F64, spread: F64) -> F64:
 
 
 def train_dynamic(material: Material, sums: Dynamic) -> list[Predictor]:
-    """Dynamic intensities and presences."""
+    """Train dynamic intensities and presences."""
     total = sums.real + sums.rendered + sums.held_out
     # what the gain is measured on must not have been seen
     unseen = solve(sums.real + sums.rendered)
@@ -147,7 +151,8 @@ def train_dynamic(material: Material, sums: Dynamic) -> list[Predictor]:
     gain = gains(unseen, features, truth[out], material.scales.truth)
     weights = solve(total) * gain * sums.scale[:, None]
     predictors = [
-        Predictor(name, True, True, weights[:, PRESENCES.index(name)], 0.0, CUTOFFS[name]) for name in INTENSITIES
+        Predictor(name, True, True, weights[:, PRESENCES.index(name)], 0.0, CUTOFFS[name])
+        for name in INTENSITIES
     ]
     relatives = [relative(faces.features, faces.subject)[:, ::2] for faces in material.real[:1]]
     relatives.append(relative(material.rendered.features, material.rendered.subject)[:, :1])
@@ -155,7 +160,7 @@ def train_dynamic(material: Material, sums: Dynamic) -> list[Predictor]:
 
 
 def train_static(material: Material, scale: F32) -> tuple[list[Predictor], F64]:
-    """Static intensities and presences, and the means that all of them subtract."""
+    """Train static intensities and presences; returns also the means that all of them subtract."""
     sets = [(faces, faces.features) for faces in (*material.real, material.rendered)]
     means = np.mean([features.reshape(-1, features.shape[-1]).mean(axis=0) for _, features in sets], axis=0)
     total: Normal | None = None
@@ -173,9 +178,9 @@ def train_static(material: Material, scale: F32) -> tuple[list[Predictor], F64]:
         for name in INTENSITIES
     ]
     views = [material.real[0].features[:, ::2], material.rendered.features[:, :1]]
-    return predictors + _presences(material, views, total.gram, scale, means.astype(np.float64)), means.astype(
-        np.float64
-    )
+    return predictors + _presences(
+        material, views, total.gram, scale, means.astype(np.float64)
+    ), means.astype(np.float64)
 
 
 def intensities(material: Material, faces: FaceSet) -> F64:

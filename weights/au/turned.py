@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from weights.render.fit import fit_ict
-from weights.render.ict import ICTModel
+from weights.render.ict import F64, ICTModel
 from weights.render.puppet import Light, Puppet
 
 from .rendered import EYE_DISTANCE, degraded, enlarged
@@ -26,7 +26,10 @@ def write_turned(model: ICTModel, frames: Iterable[Frame], folder: Path, seed: i
     """Draw crops and every third clip frame twice into `folder`; returns the number of pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
-    subjects, parts, points, blendshapes = [], [], [], []
+    subjects: list[str] = []
+    parts: list[str] = []
+    points: list[F64] = []
+    blendshapes: list[F64] = []
     for number, frame in enumerate(frames):
         if frame.subject.startswith("clip") and number % CLIP_STEP:
             continue
@@ -38,7 +41,9 @@ def write_turned(model: ICTModel, frames: Iterable[Frame], folder: Path, seed: i
         for _ in range(TURNS_PER_FRAME):
             turn = tuple(np.deg2rad(rng.normal(0, (6.0, 9.0, 3.0))).tolist())
             light = Light(
-                (float(rng.normal(0, 0.6)), float(rng.normal(-0.5, 0.4)), -0.8), float(rng.uniform(0.2, 0.6)), 0.6
+                (float(rng.normal(0, 0.6)), float(rng.normal(-0.5, 0.4)), -0.8),
+                float(rng.uniform(0.2, 0.6)),
+                0.6,
             )
             picture, moved = puppet.render(fit.weights, turn, light=light, zoom=float(rng.uniform(0.9, 1.1)))
             path = folder / f"{len(subjects):05d}.jpg"

@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.data import astronaut
+from skimage import data
 
 from weights.render.fit import fit_ict
 from weights.render.ict import AU_SHAPES, F64, ICTModel, load_ict
@@ -37,12 +37,11 @@ EVENTS: tuple[tuple[str, float, float, float], ...] = (
     ("AU12", 2.90, 4.30, 0.90),
     ("AU06", 2.90, 4.30, 0.90),
     ("AU45", 4.40, 4.76, 1.00),
-    ("AU04", 4.90, 6.00, 1.00),
-    ("AU26", 6.20, 7.30, 0.50),
+    ("AU04", 4.80, 6.20, 1.00),
+    ("AU26", 6.30, 7.30, 0.50),
     ("AU45", 7.40, 7.76, 1.00),
     ("AU15", 8.00, 9.20, 0.90),
     ("AU17", 8.00, 9.20, 0.45),
-    ("AU45", 10.1, 10.46, 1.00),
     ("AU15", 10.6, 11.6, 0.80),
     ("AU17", 10.6, 11.6, 0.70),
     ("AU02", 11.9, 12.9, 0.65),
@@ -50,9 +49,8 @@ EVENTS: tuple[tuple[str, float, float, float], ...] = (
     ("AU12", 13.3, 14.5, 0.60),
     ("AU06", 13.3, 14.5, 0.60),
     ("AU26", 13.4, 14.4, 0.30),
-    ("AU01", 14.8, 15.8, 0.75),
-    ("AU45", 15.8, 16.16, 1.00),
-    ("AU04", 16.2, 17.2, 0.80),
+    ("AU01", 14.6, 15.7, 0.75),
+    ("AU04", 15.8, 17.2, 0.90),
     ("AU45", 17.3, 17.66, 1.00),
 )
 
@@ -61,7 +59,7 @@ PORTRAIT_SHAPES = ("mouthSmile", "mouthUpperUp", "mouthLowerDown", "eyeSquint", 
 
 
 def bump(time: float, start: float, end: float) -> float:
-    """Raised cosine between `start` and `end` with a plateau of 40 %, 0..1."""
+    """Evaluate a raised cosine between `start` and `end` with a plateau of 40 %, 0..1."""
     phase = (time - start) / (end - start)
     if not 0.0 < phase < 1.0:
         return 0.0
@@ -87,8 +85,9 @@ def head_at(time: float) -> dict[str, Any]:
 
 
 def portrait() -> tuple[NDArray[np.uint8], F64]:
-    """The enlarged, cropped portrait (BGR) and its 68 landmarks in it."""
-    image = np.ascontiguousarray(astronaut()[..., ::-1])
+    """Return the enlarged, cropped portrait (BGR) and its 68 landmarks in it."""
+    picture: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]
+    image = np.ascontiguousarray(picture[..., ::-1])
     with open(Path(__file__).with_name("portrait_landmarks.json"), encoding="utf-8") as file:
         landmarks = np.array(json.load(file)["landmarks"])
     x, y, width, height = (round(v * ENLARGE) for v in CROP)

@@ -40,7 +40,7 @@ class Camera:
         return np.asarray(out)
 
     def turned(self, rx: float, ry: float, rz: float) -> Camera:
-        """The camera with angles (radians) added to its rotation."""
+        """Return the camera with angles (radians) added to its rotation."""
         a, b, c = self.rotation
         return replace(self, rotation=(a + rx, b + ry, c + rz))
 

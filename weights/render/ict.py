@@ -83,7 +83,11 @@ class ICTModel:
         """Weight vector from names; a name without ``_L``/``_R`` sets both sides."""
         out = np.zeros(len(self.names))
         for name, value in named.items():
-            hit = [i for i, n in enumerate(self.names) if n == name or n[:-2] == name and n[-2:] in ("_L", "_R")]
+            hit = [
+                i
+                for i, n in enumerate(self.names)
+                if n == name or (n[:-2] == name and n[-2:] in ("_L", "_R"))
+            ]
             if not hit:
                 raise KeyError(f"no expression shape {name!r}")
             out[hit] = value

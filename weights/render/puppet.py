@@ -18,6 +18,8 @@ from .ict import F64, ICTModel
 from .raster import rasterize, vertex_normals
 
 U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+Ints = NDArray[np.int_]
 
 _EYE_CONTOURS = (tuple(range(36, 42)), tuple(range(42, 48)))
 #: How far above its place in the photograph (in eye widths) a closed lid fetches its skin.
@@ -66,7 +68,9 @@ class Puppet:
         target = np.asarray(landmarks, np.float64)
         self._residual = _smooth_residual(projected[:, :2], target, projected[model.landmark_vertices, :2])
         self._source = projected[:, :2] + self._residual
-        self._source_normals = vertex_normals(vertices, model.triangles) @ euler_matrix(*fit.camera.rotation).T
+        self._source_normals = (
+            vertex_normals(vertices, model.triangles) @ euler_matrix(*fit.camera.rotation).T
+        )
         self._lid, self._lash = _lid_shares(model)
         self._eye_distance = float(np.linalg.norm(target[45] - target[36]))
         self._eye_width = float(np.linalg.norm(target[45] - target[42]))
@@ -82,7 +86,7 @@ class Puppet:
         self._lips_depth = float(projected[model.landmark_vertices[60:68], 2].mean())
 
     def landmarks(self, weights: F64, turn: tuple[float, float, float] = (0, 0, 0)) -> F64:
-        """The 68 landmarks (68, 2) of a frame, exact by construction."""
+        """Return the 68 landmarks (68, 2) of a frame, exact by construction."""
         return np.asarray(self._project(weights, turn, (0, 0), 1.0)[0][self.model.landmark_vertices, :2])
 
     def _project(
@@ -131,7 +135,9 @@ class Puppet:
         height, width = self.image.shape[:2]
         values, owner = rasterize(points, self.model.triangles, attributes, height, width)
         kind = np.where(owner >= 0, self.model.triangle_kind[owner], -1)
-        maps = _extend(values[..., :2], owner >= 0, 0.35 * float(np.ptp(points[self.model.landmark_vertices, 0])))
+        maps = _extend(
+            values[..., :2], owner >= 0, 0.35 * float(np.ptp(points[self.model.landmark_vertices, 0]))
+        )
         frame = cv2.remap(
             self.image, maps[..., 0], maps[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         ).astype(np.float32)
@@ -149,9 +155,9 @@ class Puppet:
         """Source coordinates; lids that close take their skin from above the lashes, not from the lashes."""
         source = self._source.copy()
         source[:, 1] -= (self._lid @ self._closing(weights)) * _LID_REACH * self._eye_width
-        return source
+        return np.asarray(source)
 
-    def _fill_mouth(self, frame: NDArray[np.float32], kind: NDArray, values: NDArray, maps: NDArray) -> NDArray:
+    def _fill_mouth(self, frame: F32, kind: Ints, values: F32, maps: F32) -> F32:
         inside = kind >= 2
         if not inside.any():
             return frame
@@ -162,7 +168,7 @@ class Puppet:
         seen = (seen * values[..., 5])[..., None]
         return np.where(inside[..., None], seen * frame + (1 - seen) * rule, frame).astype(np.float32)
 
-    def _fill_eyes(self, frame: NDArray[np.float32], kind: NDArray, values: NDArray, maps: NDArray) -> NDArray:
+    def _fill_eyes(self, frame: F32, kind: Ints, values: F32, maps: F32) -> F32:
         inside = kind == 1
         if not inside.any():
             return frame
@@ -192,15 +198,15 @@ def _smooth_residual(points: F64, target: F64, current: F64) -> F64:
     return np.asarray(kernel @ coefficients)
 
 
-def _soft_polygons(height: int, width: int, polygons: list[F64]) -> NDArray[np.float32]:
+def _soft_polygons(height: int, width: int, polygons: list[F64]) -> F32:
     """Mask (height, width) in 0..1 of filled polygons with an edge a pixel or two wide."""
     mask = np.zeros((height, width), np.uint8)
     for polygon in polygons:
         cv2.fillPoly(mask, [np.round(polygon * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.2), np.float32) / 255
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.2) / 255.0, np.float32)
 
 
-def _sclera_colour(image: U8, eyes: NDArray[np.float32]) -> NDArray[np.float64]:
+def _sclera_colour(image: U8, eyes: F32) -> NDArray[np.float64]:
     pixels = image[eyes > 0.9]
     if not len(pixels):
         return np.array([150.0, 160.0, 165.0])
@@ -208,7 +214,7 @@ def _sclera_colour(image: U8, eyes: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(pixels[order[len(order) * 6 // 10 : len(order) * 9 // 10 + 1]].mean(0))
 
 
-def _extend(source: NDArray[np.float32], drawn: NDArray[np.bool_], reach: float) -> NDArray[np.float32]:
+def _extend(source: F32, drawn: NDArray[np.bool_], reach: float) -> F32:
     """Source coordinates for every pixel: outside the mesh its displacement fades out over `reach` px."""
     height, width = drawn.shape
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
@@ -228,11 +234,11 @@ def _extend(source: NDArray[np.float32], drawn: NDArray[np.bool_], reach: float)
     return np.asarray(grid + np.where(drawn[..., None], displacement, outside), np.float32)
 
 
-def _feathered(ratio: NDArray[np.float32]) -> NDArray[np.float32]:
+def _feathered(ratio: F32) -> F32:
     return np.asarray(cv2.GaussianBlur(ratio.astype(np.float32), (0, 0), 1.5))
 
 
-def _soften_seams(frame: U8, kind: NDArray) -> U8:
+def _soften_seams(frame: U8, kind: Ints) -> U8:
     """Blend a pixel across borders of skin, eye and mouth, where the rasteriser leaves stairs."""
     edge = np.zeros(kind.shape, np.uint8)
     edge[:, 1:] |= (kind[:, 1:] != kind[:, :-1]).astype(np.uint8)

@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def rasterize(
     points: NDArray[np.float64],
     triangles: NDArray[np.int32],
@@ -64,7 +64,7 @@ def rasterize(
 
 
 def vertex_normals(vertices: NDArray[np.float64], triangles: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Unit normals (n, 3), area weighted."""
+    """Return unit normals (n, 3), area weighted."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     face = np.cross(b - a, c - a)
     out = np.zeros_like(vertices)

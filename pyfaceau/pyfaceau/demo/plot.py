@@ -7,9 +7,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from .report_style import FOUND, TRUE
-
 _FPS = 25.0
+FOUND, TRUE = "#c8452c", "#30638e"
 
 
 def plot_timelines(timelines: dict[str, tuple[list[float], list[float]]], path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..output import TrackedVideoSink
 from ..pipeline import FullPythonAUPipeline
 from ..progress import ProgressCallback
-from .overlay import write_overlay
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ DEMO_CLIP = _DATA / "demo.mp4"
 #: Its truth: frame, timestamp and the intensities (0 to 5) of the action units that it moves.
 DEMO_TRUTH = _DATA / "demo_truth.csv"
 
+_FPS = 25.0  # of the clip
 _CSV, _PLOT, _OVERLAY = "demo.csv", "demo_timeline.png", "demo_overlay.mp4"
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -104,14 +105,14 @@ def run_demo(
     """
     folder = Path(output_dir)
     pipeline = FullPythonAUPipeline(models=models, include=("pose", "aus", "landmarks"))
-    result = pipeline.process_video(DEMO_CLIP, output_csv=folder / _CSV, progress=progress)
+    overlay = TrackedVideoSink(folder / _OVERLAY, fps=_FPS, codec="mp4v")
+    result = pipeline.process_video(DEMO_CLIP, folder / _CSV, progress=progress, sinks=[overlay])
     truth = pd.read_csv(DEMO_TRUTH)
     names = [column for column in truth.columns if column.startswith("AU") and column in result]
     timelines = {
         name.removesuffix("_r"): (result[name].tolist(), truth[name].tolist()[: len(result)])
         for name in names
     }
-    write_overlay(DEMO_CLIP, result, folder / _OVERLAY, tuple(names))
     return DemoReport(
         models=pipeline.models.name,
         correlations={au: _pearson(*pair) for au, pair in timelines.items()},

@@ -1,4 +1,0 @@
-"""Colours that the plot and the overlay share."""
-
-FOUND = "#c8452c"
-TRUE = "#30638e"

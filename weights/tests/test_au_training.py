@@ -1,0 +1,131 @@
+"""Parts of the AU training: drawing, labels, regression and the files that come out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba", reason="the training environment has numba and scikit-learn")
+pytest.importorskip("sklearn")
+
+from sklearn.linear_model import Ridge
+
+from pyclnf.io import read_pdm, read_triangulation
+from pyfaceau.prediction.files import read_au_models
+from weights.au.labels import PRESENCES, from_blendshapes, subject_means
+from weights.au.mask import face_triangles, write_triangles
+from weights.au.predictors import Predictor, write_models
+from weights.au.regression import Normal, relative, solve
+from weights.demo.make_clip import bump
+from weights.render.fit import Camera, _bounded_ridge
+from weights.render.raster import rasterize, vertex_normals
+
+PACK = Path(__file__).resolve().parents[2] / "pyclnf/pyclnf/models_open"
+
+
+def test_nearer_triangle_hides_the_farther():
+    points = np.array([[0, 0, 5], [9, 0, 5], [0, 9, 5], [0, 0, 1], [9, 0, 1], [0, 9, 1]], float)
+    triangles = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
+    values, owner = rasterize(points, triangles, points[:, :1].copy(), 10, 10)
+    assert owner[2, 3] == 1
+    assert owner[9, 9] == -1
+    assert values[2, 3, 0] == pytest.approx(3)
+
+
+def test_normals_of_a_flat_mesh_point_along_z():
+    points = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], float)
+    assert vertex_normals(points, np.array([[0, 1, 2]], np.int32)) == pytest.approx(
+        np.tile([0, 0, 1.0], (3, 1))
+    )
+
+
+def test_camera_projects_without_rotation_as_scale_and_shift():
+    camera = Camera(2.0, (0, 0, 0), 5.0, 7.0)
+    assert camera.project(np.array([[1.0, 2.0, 3.0]])) == pytest.approx(np.array([[7, 11, 6]]))
+
+
+def test_bounded_solution_respects_bounds_and_is_exact_where_they_do_not_matter():
+    rng = np.random.default_rng(0)
+    system, prior = rng.normal(size=(30, 4)), np.full(4, 1e-3)
+    true = np.array([0.5, -2.0, 0.3, 0.9])
+    wide, tight = np.full(4, 9.0), np.full(4, 1.0)
+    assert _bounded_ridge(system, system @ true, prior, -wide, wide) == pytest.approx(true, abs=1e-4)
+    inside = _bounded_ridge(system, system @ true, prior, -tight, tight)
+    assert (np.abs(inside) <= 1).all()
+    assert inside[1] == -1
+
+
+def test_closed_form_equals_ridge_regression():
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(40, 2, 6)).astype(np.float32)
+    labels = rng.normal(size=(40, 3))
+    weights = solve(Normal.of(features, labels), ridge=2.0)
+    reference = Ridge(alpha=2.0, fit_intercept=False).fit(
+        features.reshape(80, 6), np.repeat(labels, 2, axis=0)
+    )
+    np.testing.assert_allclose(weights.T, reference.coef_, atol=1e-4)
+
+
+def test_relative_features_have_no_subject_mean():
+    rng = np.random.default_rng(2)
+    subjects = np.array(["a", "a", "a", "b", "b", "b"])
+    out = relative(rng.normal(size=(6, 2, 5)).astype(np.float32), subjects)
+    for side in (0, 1):
+        assert subject_means(out[:, side], subjects) == pytest.approx(np.zeros((6, 5)), abs=1e-6)
+
+
+def test_both_sides_of_a_blendshape_are_summed():
+    names = ("mouthSmileLeft", "mouthSmileRight", "jawOpen")
+    sums = from_blendshapes(np.array([[0.25, 0.5, 0.125]]), names)
+    assert sums[0, PRESENCES.index("AU12")] == 0.75
+    assert sums[0, PRESENCES.index("AU26")] == 0.125
+
+
+def test_bump_rests_outside_and_holds_its_plateau():
+    assert bump(0.9, 1, 2) == 0
+    assert bump(1.5, 1, 2) == 1
+    assert 0 < bump(1.1, 1, 2) < 1
+
+
+def test_written_models_read_back_through_the_pipelines_reader(tmp_path):
+    rng = np.random.default_rng(3)
+    predictors = [
+        Predictor(f"AU{12 + intensity:02d}", bool(intensity), bool(dynamic), rng.normal(size=4702), 0.5, 0.25)
+        for intensity in (0, 1)
+        for dynamic in (0, 1)
+    ]
+    means = {False: rng.normal(size=4702), True: np.zeros(4702)}
+    for name in ("pdm.txt", "tris.txt"):
+        (tmp_path / name).touch()
+    write_models(tmp_path, predictors, means, "pdm.txt", "tris.txt")
+    for view, dynamic in (("dynamic", True), ("static", False)):
+        models = {m.name: m for m in read_au_models(tmp_path / f"main_{view}_svms.txt").models}
+        for predictor in predictors:
+            if predictor.dynamic != dynamic:
+                continue
+            model = models[predictor.name]
+            assert (model.weights == predictor.weights).all()
+            assert (model.means == means[dynamic]).all()
+            assert model.bias == 0.5
+            assert (model.intensity, model.dynamic) == (predictor.intensity, dynamic)
+            if predictor.intensity and dynamic:
+                assert model.cutoff == 0.25
+            if not predictor.intensity:
+                assert (model.positive, model.negative) == (1.0, 0.0)
+
+
+def test_mask_covers_every_landmark_and_no_triangle_twice(tmp_path):
+    triangles = face_triangles(PACK / "pdm_68_open.txt")
+    write_triangles(tmp_path / "tris.txt", triangles)
+    assert (read_triangulation(tmp_path / "tris.txt") == triangles).all()
+    assert set(triangles.ravel()) == set(range(68))
+    assert len({tuple(row) for row in triangles.tolist()}) == len(triangles)
+
+
+def test_action_unit_models_carry_the_landmark_pack_s_shape_model():
+    own = PACK.parents[2] / "pyfaceau/pyfaceau/models_open/pdm_68_open.txt"
+    ours, theirs = read_pdm(own), read_pdm(PACK / "pdm_68_open.txt")
+    assert (ours.mean == theirs.mean).all()
+    assert (ours.basis == theirs.basis).all()
