@@ -50,8 +50,9 @@ def main() -> int:
     report: dict[str, Any] = {
         "machine": _machine(),
         "video": Path(arguments.video).name,
-        "models": str(arguments.models),
-        "landmarks": str(arguments.landmarks),
+        # Names only: results are shared, paths are not.
+        "models": Path(arguments.models).name,
+        "landmarks": "/".join(Path(arguments.landmarks).parts[-2:]),
         "threads": arguments.threads,
         "frames": len(table),
         "frames_per_second": {"median": statistics.median(runs), "runs": runs},

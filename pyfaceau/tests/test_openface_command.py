@@ -38,9 +38,9 @@ def names_in(folder: Path) -> list[str]:
 
 
 def test_wrong_usage_has_status_2_and_names_the_option():
-    result = CliRunner().invoke(app, ["openface", "-f", "clip.avi", "-wild"])
+    result = CliRunner().invoke(app, ["openface", "-f", "clip.avi", "-sigma", "2"])
     assert result.exit_code == 2
-    assert "-wild is not supported" in " ".join(result.output.replace("│", " ").split())
+    assert "-sigma is not supported" in " ".join(result.output.replace("│", " ").split())
 
 
 def test_help_is_shown_and_hog_is_not_mistaken_for_it():

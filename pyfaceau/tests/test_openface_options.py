@@ -122,8 +122,7 @@ def test_options_without_effect_and_unknown_ones_are_warned_of():
         ("-f clip.avi -format_aligned gif", "must be bmp, png, jpg, not 'gif'"),
         ("-f clip.avi -oc H265X", "codec of four characters"),
         ("-device 0", "-device is not supported: use `pyfaceau live`"),
-        ("-f clip.avi -wild", "-wild is not supported"),
-        ("-f photo.jpg -multi_view 1", "-multi_view 1 is not supported for images"),
+        ("-f clip.avi -sigma 2", "-sigma is not supported"),
         ("-f clip.avi -of a -of b", "2 -of for 1 inputs"),
         ("-f a/clip.avi -f b/clip.avi", "would both be written"),
     ],
@@ -136,3 +135,17 @@ def test_lines_that_cannot_be_honoured_are_refused(line, reason):
 def test_option_of_videos_that_the_reference_overrides_is_accepted():
     assert parse("-f clip.avi -multi_view 1").warnings == ()
     assert parse("-f photo.jpg -multi_view 0").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "wild", "multi_view"),
+    [
+        ("-f photo.jpg", False, False),
+        ("-f photo.jpg -multi_view 1", False, True),
+        ("-f photo.jpg -wild", True, True),
+        ("-f clip.avi -wild", True, True),
+    ],
+)
+def test_settings_for_difficult_images(line, wild, multi_view):
+    options = parse(line)
+    assert (options.wild, options.multi_view) == (wild, multi_view)

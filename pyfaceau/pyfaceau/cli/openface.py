@@ -83,6 +83,7 @@ def _pipeline(models: str, options: OpenFaceOptions, program: Program) -> FullPy
             au_models="static" if options.au_static or multi else "dynamic",
             max_faces=_MOST_FACES if multi else 1,
             stable_ids=False,
+            wild=options.wild,
             fx=options.fx,
             fy=options.fy,
             cx=options.cx,
@@ -211,7 +212,7 @@ def _image(
     from ..video import read_image
 
     pixels = read_image(entry.path)
-    faces = pipeline.process_image(pixels)
+    faces = pipeline.process_image(pixels, multi_view=options.multi_view)
     for face in faces:
         for sink in sinks:
             sink.write(face, pixels)

@@ -32,7 +32,6 @@ _UNSUPPORTED: Mapping[str, str] = {
     "-cam_height": "use `pyfaceau live` for cameras",
     "-bboxdir": "faces are always detected; give boxes through pyclnf.CLNF.fit",
     "-fdloc": "faces are detected with MTCNN",
-    "-wild": "leave it out, or use pyclnf.FitParameters.for_model(..., wild=True)",
     "-validate_detections": "detections are always validated",
     "-reg": "fit parameters are those of the model; see pyclnf.FitParameters",
     "-sigma": "fit parameters are those of the model; see pyclnf.FitParameters",
@@ -89,6 +88,10 @@ class OpenFaceOptions:
         Of the tracked video.
     au_static : bool
         Static action-unit models for videos.
+    wild : bool
+        Settings for faces in difficult images.
+    multi_view : bool
+        Try all starting orientations in single images.
     landmarks : str
         "ceclm", "clnf" or the path of a main model file.
     fx, fy, cx, cy : float or None
@@ -111,6 +114,8 @@ class OpenFaceOptions:
     aligned_format: str = "bmp"
     codec: str = "DIVX"
     au_static: bool = False
+    wild: bool = False
+    multi_view: bool = False
     landmarks: str = "ceclm"
     fx: float | None = None
     fy: float | None = None
@@ -136,7 +141,7 @@ class _Reader:
 
 
 _OUTPUTS = {*OPENFACE_FLAGS, "-hogalign", "-simalign", "-tracked"}
-_SWITCHES = {"-nomask", "-g", "-nobadaligned", "-au_static", "-q"}
+_SWITCHES = {"-nomask", "-g", "-nobadaligned", "-au_static", "-wild", "-q"}
 _VALUES: Mapping[str, Callable[[str], object]] = {
     "-simscale": float,
     "-simsize": int,
@@ -237,9 +242,6 @@ def _options(reader: _Reader) -> OpenFaceOptions:
     for option, value in (("-simsize", size), ("-simscale", scale)):
         if value is not None and not value > 0:
             raise OptionError(f"{option} must be positive, not {value:g}")
-    if _number(reader, "-multi_view") and any(entry.program == "FaceLandmarkImg" for entry in inputs):
-        # In videos the reference itself overrides the option.
-        raise OptionError("-multi_view 1 is not supported for images: leave it out")
     aligned_format = reader.values.get("-format_aligned", "bmp").removeprefix(".")
     if aligned_format not in IMAGE_FORMATS:
         raise OptionError(f"-format_aligned must be {', '.join(IMAGE_FORMATS)}, not {aligned_format!r}")
@@ -260,6 +262,9 @@ def _options(reader: _Reader) -> OpenFaceOptions:
         aligned_format=aligned_format,
         codec=codec,
         au_static="-au_static" in reader.switches,
+        wild="-wild" in reader.switches,
+        # OpenFace's settings for difficult images turn it on; in videos it overrides the option itself.
+        multi_view=bool(_number(reader, "-multi_view") or ("-wild" in reader.switches)),
         landmarks=_landmarks(reader.values.get("-mloc")),
         fx=_number(reader, "-fx"),
         fy=_number(reader, "-fy"),
