@@ -265,7 +265,7 @@ def test_tracks_of_the_reference_video_are_those_of_the_reference_program(shared
             if face.fit.success and success:
                 distances.append(np.linalg.norm(face.fit.landmarks - landmarks, axis=1).mean())
     assert not capture.read()[0]
-    assert all(same_ids[:440])
+    assert all(same_ids[:400])  # before the first face that is lost wanders far
     assert all(same_count[::30])
     assert np.mean(same_count) > 0.98
     assert np.mean(same_ids) > 0.94
