@@ -47,7 +47,7 @@ def bench(session):
 @nox.session
 def lint(session):
     """Check style and types."""
-    session.install("ruff>=0.12", "mypy>=1.16", "pandas-stubs", *PACKAGES)
+    session.install("ruff>=0.12", "mypy>=1.16", "pandas-stubs", "matplotlib", *PACKAGES)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", *TYPED)
