@@ -143,11 +143,21 @@ def _peak_rss() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def _cpu_name() -> str:
+    """Name of the processor where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 def _machine() -> dict[str, Any]:
     from pyclnf import _core
 
     return {
-        "cpu": platform.processor() or platform.machine(),
+        "cpu": _cpu_name(),
         "cores": os.cpu_count(),
         "instruction_set": _core.instruction_set(),
         "system": platform.platform(),
