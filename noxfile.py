@@ -18,6 +18,8 @@ def tests(session):
     # One run a folder: the packages' tests do not see each other's helper modules.
     for folder in session.posargs or TESTS:
         session.run("pytest", "-c", "pyproject.toml", "--rootdir", ".", folder)
+    if not session.posargs:  # run as a module, so that `weights` and `benchmarks` can be imported
+        session.run("python", "-m", "pytest", "-c", "pyproject.toml", "--rootdir", ".", "weights/tests")
 
 
 @nox.session
@@ -42,6 +44,13 @@ def bench(session):
     session.run(
         "python", "-m", "benchmarks.speed", *(session.posargs or ["pyfaceau/pyfaceau/demo/data/demo.mp4"])
     )
+
+
+@nox.session
+def train(session):
+    """Train an open model: `nox -s train -- pdm --data ../shared/data`; see weights/README.md."""
+    session.install("-r", "weights/requirements.txt", "./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau")
+    session.run("python", "-m", "weights.train", *session.posargs)
 
 
 @nox.session
