@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pyclnf.core.image import to_uint8
+
 from .errors import VideoError
 
 DEFAULT_FPS = 30.0  # OpenFace 2.2: SequenceCapture, where the container names none
@@ -66,19 +68,12 @@ def as_bgr(image: npt.NDArray[np.generic]) -> BGRImage:
     ValueError
         Empty, or of another shape.
     """
-    if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16):
-        found = f"{image.dtype} array" if isinstance(image, np.ndarray) else type(image).__name__
-        raise TypeError(f"an image must be a uint8 or uint16 array, got {found}")
-    channels = 1 if image.ndim == 2 else image.shape[2] if image.ndim == 3 else 0
-    if channels not in (1, 3, 4) or image.size == 0:
-        raise ValueError(f"an image must have shape (H, W), or (H, W, 1, 3 or 4), got {image.shape}")
-    if image.dtype == np.uint16:
-        image = np.minimum(np.rint(image * np.float32(1 / 256)), 255).astype(np.uint8)
-    if channels == 1:
-        image = np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
-    elif channels == 4:
-        image = image[..., :3]
-    return np.ascontiguousarray(image, np.uint8)
+    frame = to_uint8(image)
+    if frame.ndim == 2:
+        frame = np.repeat(frame[:, :, None], 3, axis=2)
+    elif frame.shape[2] == 4:
+        frame = frame[..., :3]
+    return np.ascontiguousarray(frame)
 
 
 class FrameSource(Protocol):
