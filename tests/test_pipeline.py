@@ -12,6 +12,7 @@ import pytest
 
 import pyfaceau.demo
 from pyfaceau import FullPythonAUPipeline
+from pyfaceau.errors import ProcessingError
 from pyfaceau.video import open_video
 
 CLIP = Path(pyfaceau.demo.__file__).parent / "data" / "demo.mp4"
@@ -67,6 +68,19 @@ def test_two_files_of_one_person_give_what_one_file_gives(pipeline, folders, who
     assert [len(table) for table in tables] == [15, N - 15]
     np.testing.assert_array_equal(np.vstack([values(table) for table in tables]), values(whole))
     assert tables[1].attrs["same_person"] == [str(folders / "one"), str(folders / "two")]
+
+
+def test_part_of_a_second_file_that_fails_has_its_own_action_units(pipeline, folders, whole, tmp_path):
+    for file in sorted((folders / "two").iterdir())[:6]:
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "zz.png").write_bytes(b"no image")
+    with pytest.raises(ProcessingError) as failure:
+        pipeline.process_videos([folders / "one", tmp_path], progress=False, same_person=True)
+    partial = failure.value.partial
+    joined = pipeline.process_frames(
+        [cv2.imread(str(file)) for file in sorted((folders / "all").iterdir())[:21]], fps=25.0
+    )
+    np.testing.assert_array_equal(values(partial), values(joined)[15:])
 
 
 def test_two_files_alone_know_nothing_of_each_other(pipeline, folders):

@@ -269,15 +269,16 @@ class FullPythonAUPipeline:
                     self._tracker.reset()
                     tables.clear()
                 with open_video(path) as source, progress_reporter(progress, Path(path).name) as report:
-                    tables.append(self._collect(source, groups, max_frames, report, sinks, output, choices))
+                    table = self._collect(source, groups, max_frames, report, sinks, output, choices, tables)
+                    tables.append(table)
                 if not same_person:
                     results += self._finish(tables)
                     if output is not None:
                         save(results[-1], output)
         if same_person:
             results = self._finish(tables)
-            for table, output in zip(results, outputs or (), strict=False):
-                save(table, output)
+            for result, output in zip(results, outputs or (), strict=False):
+                save(result, output)
         return results
 
     def process_frames(
@@ -409,7 +410,9 @@ class FullPythonAUPipeline:
         sinks: Sequence[Sink] = (),
         output: PathLike | None = None,
         choices: dict[str, Any] | None = None,
+        before: Sequence[ResultTable] = (),
     ) -> ResultTable:
+        """Fill a table; `before` are those of the files before it that the same analysers have seen."""
         total = source.n_frames if max_frames is None else min(max_frames, source.n_frames or max_frames)
         table = ResultTable(
             groups, self.au_intensity_names, self.au_presence_names, self._landmark_model.pdm.n_modes
@@ -422,7 +425,7 @@ class FullPythonAUPipeline:
                     sink.write(result, image)
                 report(result.frame, total)
         except BaseException as error:
-            fail_with_partial(error, self._finish([table])[0], source.name, output)
+            fail_with_partial(error, self._finish([*before, table])[-1], source.name, output)
         return table
 
     def _results(
