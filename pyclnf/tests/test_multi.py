@@ -265,7 +265,7 @@ def test_tracks_of_the_reference_video_are_those_of_the_reference_program(shared
             if face.fit.success and success:
                 distances.append(np.linalg.norm(face.fit.landmarks - landmarks, axis=1).mean())
     assert not capture.read()[0]
-    assert all(same_ids[:400])  # before the first face that is lost wanders far
+    assert all(same_ids[:400])
     assert all(same_count[::30])
     assert np.mean(same_count) > 0.98
     assert np.mean(same_ids) > 0.94
@@ -274,6 +274,12 @@ def test_tracks_of_the_reference_video_are_those_of_the_reference_program(shared
     assert np.percentile(distances, 90) < 0.1
     assert np.mean(distances) < 0.2
     assert np.mean(agree) > 0.98
+    other = 440 - sum(same_ids[:440])
+    if 0 < other <= 2:
+        pytest.xfail(
+            "frames 405 and 406 have other tracks than the reference's; none of the first 440 should"
+        )
+    assert other == 0
 
 
 def _reference_rows(path: Path) -> dict[int, dict[int, tuple[bool, np.ndarray]]]:

@@ -175,10 +175,10 @@ def test_alpha_is_dropped_and_bgr_is_not_copied():
 @pytest.mark.parametrize(
     ("image", "error", "message"),
     [
-        (np.zeros((4, 4, 3)), TypeError, "float64"),
+        (np.zeros((4, 4, 3)), TypeError, "float64 array"),
         ([[1, 2]], TypeError, "got list"),
         (np.zeros((4, 4, 2), np.uint8), ValueError, r"\(4, 4, 2\)"),
-        (np.zeros((0, 4, 3), np.uint8), ValueError, "empty"),
+        (np.zeros((0, 4, 3), np.uint8), ValueError, r"\(0, 4, 3\)"),
         (np.zeros(4, np.uint8), ValueError, r"\(4,\)"),
     ],
 )

@@ -31,7 +31,9 @@ def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a NumPy array, got {type(image).__name__}")
     if image.size == 0:
-        raise ValueError("image is empty: was it read from a file that does not exist?")
+        raise ValueError(
+            f"image is empty (shape {image.shape}): was it read from a file that does not exist?"
+        )
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[:, :, 0]
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
@@ -41,7 +43,9 @@ def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if image.dtype == np.uint16:
         return np.minimum(np.rint(image.astype(np.float64) / 256.0), 255.0).astype(np.uint8)
     if image.dtype != np.uint8:
-        raise TypeError(f"image must be uint8 or uint16, got {image.dtype}; scale it to 0..255 and convert")
+        raise TypeError(
+            f"image must be uint8 or uint16, got a {image.dtype} array; scale it to 0..255 and convert"
+        )
     return image  # type: ignore[return-value]
 
 
