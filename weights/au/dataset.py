@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyclnf import CLNF, FaceTracker, LandmarkModel
 
 from .descriptors import F32, Describer
+from .relit import relit
 from .sources import F64, U8, Frame
 
 LOG = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ LOG = logging.getLogger(__name__)
 MAXIMUM_ERROR = 0.09
 #: Noise of the landmarks (outer-eye distances): plain and shaken copies of real faces, rendered faces.
 REAL_NOISE, RENDERED_NOISE = (0.0, 0.01), 0.003
+#: Copies of each real face under other light.
+RELIT = 2
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,16 @@ def real_faces(describe: Describer, model: LandmarkModel, crops: Iterable[Frame]
         fitted = tracks[frame.subject][frame.index]
         if distance(fitted, frame.points) < MAXIMUM_ERROR:
             rows.append((frame, fitted))
-    features = np.stack([
-        np.concatenate([describe.varied(frame.image, fitted, rng, noise) for noise in REAL_NOISE])
-        for frame, fitted in rows
-    ])  # fmt: skip
+    features = np.empty((len(rows), 2 * (len(REAL_NOISE) + RELIT), describe.size), np.float32)
+    for row, (frame, fitted) in enumerate(rows):
+        variants = [describe.varied(frame.image, fitted, rng, noise) for noise in REAL_NOISE]
+        for _ in range(RELIT):
+            image = relit(frame.image, frame.points, rng)
+            again = clnf.fit(image, around(frame.points)).landmarks
+            # a tracker would have come here from better light
+            found = again if distance(again, frame.points) < MAXIMUM_ERROR else fitted
+            variants.append(describe.varied(image, found, rng, RENDERED_NOISE))
+        features[row] = np.concatenate(variants)
     LOG.info("%d real faces", len(rows))
     return FaceSet(
         features,
@@ -128,11 +137,10 @@ def drawn_faces(
             fitted, lost = true.astype(np.float32), lost + 1
         features[i] = describe.varied(image, fitted, rng, RENDERED_NOISE)
     LOG.info("%s: %d pictures, %d at their true points", folder.name, len(points), lost)
-    nothing = np.full((len(points), 52), np.nan)
-    return FaceSet(
-        features,
-        known["subject"],
-        known["part"],
-        known.get("truth", np.full((len(points), 18), np.nan)),
-        known.get("blendshapes", nothing if blendshapes is None else blendshapes),
-    )
+    seen = np.full((len(points), 52), np.nan) if blendshapes is None else blendshapes
+    if "blendshapes" in known:
+        # drawn from a frame with labels: MediaPipe's opinions of the frame and of the picture count the same
+        before = known["blendshapes"]
+        seen = np.where(np.isnan(seen), before, 0.5 * (before + seen))
+    truth = known.get("truth", np.full((len(points), 18), np.nan))
+    return FaceSet(features, known["subject"], known["part"], truth, seen)

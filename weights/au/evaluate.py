@@ -21,7 +21,7 @@ from pyfaceau.demo import DEMO_CLIP, DEMO_TRUTH
 from pyfaceau.pipeline import FullPythonAUPipeline
 
 from .labels import F64, INTENSITIES, PRESENCES, from_blendshapes, subject_means
-from .regression import relative, solve
+from .regression import relative
 from .sources import blendshape_names
 from .training import CUTOFFS, load_material, prepare_dynamic
 
@@ -101,9 +101,9 @@ def held_out_figures(options: argparse.Namespace) -> dict[str, object]:
     labels = from_blendshapes(real.blendshapes, names)
     spread = np.array([labels[real.subject == name].std(axis=0) for name in sums.clips])
     clip: list[list[float]] = []
-    for name, part in sums.clips.items():
+    for name in sums.clips:
         rows = real.subject == name
-        scores = plain[rows] @ solve(sums.real - part + sums.rendered)
+        scores = plain[rows] @ sums.weights(without=name)
         clip.append([
             pearson(smoothed(scores[:, PRESENCES.index(au)], CUTOFFS[au]), labels[rows, PRESENCES.index(au)])
             for au in INTENSITIES
@@ -113,7 +113,7 @@ def held_out_figures(options: argparse.Namespace) -> dict[str, object]:
     out = rendered.part != "train"
     features = (relative(rendered.features, rendered.subject) * sums.scale)[out][:, 0]
     truth = (rendered.truth - subject_means(rendered.truth, rendered.subject))[out]
-    scores = features @ solve(sums.real + sums.rendered)
+    scores = features @ sums.weights()
     table = np.array(clip)
     return {
         "clips_left_out": _by_au(np.nanmean(table, axis=0)),

@@ -7,6 +7,7 @@ presences are scikit-learn's `LinearSVC` in the space of the leading principal c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 from sklearn.svm import LinearSVC
 
 from .descriptors import F32
-from .labels import F64, subject_means
+from .labels import F64, PRESENCES, subject_means
+from .regions import REGIONS, Region
 
 HOG_SIZE, DEFORMATION_SIZE = 4464, 204
 GEOMETRY_SHARE = 0.7  # scale of the geometry features beside the HOG's unit scale
@@ -32,16 +34,23 @@ class Normal:
     cross: NDArray[np.floating]
 
     @classmethod
-    def of(cls, features: F32, labels: F64) -> Normal:
-        """Of features (n, v, d), already scaled, and labels (n, k)."""
+    def of(cls, features: F32, labels: F64, weights: F64 | None = None) -> Normal:
+        """Of features (n, v, d), already scaled, labels (n, k) and weights (n,) of the faces (all 1)."""
+        variants = features.shape[1]
         flat = features.reshape(-1, features.shape[-1])
-        return cls(flat.T @ flat, flat.T @ np.repeat(labels, features.shape[1], axis=0).astype(np.float32))
+        weighted = (
+            flat if weights is None else flat * np.repeat(weights, variants)[:, None].astype(np.float32)
+        )
+        return cls(weighted.T @ flat, weighted.T @ np.repeat(labels, variants, axis=0).astype(np.float32))
 
     def __add__(self, other: Normal) -> Normal:
         return Normal(self.gram + other.gram, self.cross + other.cross)
 
     def __sub__(self, other: Normal) -> Normal:
         return Normal(self.gram - other.gram, self.cross - other.cross)
+
+    def __mul__(self, factor: float) -> Normal:
+        return Normal(self.gram * np.float32(factor), self.cross * np.float32(factor))
 
 
 def feature_scale(features: F32) -> F32:
@@ -70,6 +79,21 @@ def solve(total: Normal, ridge: float = RIDGE) -> F64:
     gram[np.diag_indices(len(gram))] += ridge
     factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     return np.asarray(cho_solve(factor, np.asarray(total.cross, np.float64)))
+
+
+def solve_regions(total: Callable[[Region], Normal]) -> F64:
+    """Weights (d, 18) of all units, each from the sums that `total` gives for its region of the face."""
+    out: F64 | None = None
+    for region in REGIONS:
+        sums = total(region)
+        weight = region.weights(len(sums.gram))
+        columns = region.columns
+        part = solve(Normal(sums.gram * weight * weight[:, None], sums.cross[:, columns] * weight[:, None]))
+        if out is None:
+            out = np.zeros((len(part), len(PRESENCES)))
+        out[:, columns] = part * weight[:, None]
+    assert out is not None
+    return out
 
 
 def principal_components(gram: NDArray[np.floating], count: int = COMPONENTS) -> F32:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from weights.render.puppet import Light, Puppet
 from .sources import Frame
 
 LOG = logging.getLogger(__name__)
+#: Expression weights of one frame, from a generator of random numbers.
+WeightSource = Callable[[np.random.Generator], F64]
 #: Outer-eye distance of the rendered faces, px, and size of the picture around the face.
 EYE_DISTANCE, SIZE = 90.0, 256
 FRAMES_PER_FACE = 28
@@ -120,7 +122,7 @@ def degraded(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.u
 
 
 def draw_frames(
-    model: ICTModel, frame: Frame, rng: np.random.Generator, count: int = FRAMES_PER_FACE
+    model: ICTModel, frame: Frame, rng: np.random.Generator, draw_weights: WeightSource, count: int
 ) -> list[tuple[NDArray[np.uint8], F64, dict[str, float], F64]]:
     """Re-animate one calm photograph: images, exact 68 points, action-unit intensities, expression weights."""
     image, points = enlarged(frame)
@@ -130,7 +132,7 @@ def draw_frames(
     puppet = Puppet(model, image, points, fit)
     out = []
     for _ in range(count):
-        weights = random_weights(model, rng)
+        weights = draw_weights(rng)
         turn = tuple(np.deg2rad(rng.normal(0, (4.0, 6.0, 4.0))).tolist())
         light = Light(
             (float(rng.normal(0, 0.6)), float(rng.normal(-0.5, 0.4)), -0.8), float(rng.uniform(0.2, 0.8)), 0.6
@@ -147,16 +149,28 @@ def write_rendered(
     names: tuple[str, ...],
     folder: Path,
     seed: int,
+    draw_weights: WeightSource,
+    per_face: int = FRAMES_PER_FACE,
     per_person: int = 2,
 ) -> int:
-    """Draw all calm faces into `folder` (``NNNNN.jpg`` and ``truth.npz``); returns the number of pictures."""
+    """Draw all calm faces into `folder` (``NNNNN.jpg`` and ``truth.npz``); returns the number of pictures.
+
+    Parameters
+    ----------
+    model : face model
+    frames : photographs, of which the calm ones are used
+    names : names of MediaPipe's blendshapes
+    folder, seed : where to write, and the seed
+    draw_weights : gives the expression weights of one frame
+    per_face, per_person : pictures of a photograph, photographs of a person
+    """
     folder.mkdir(parents=True, exist_ok=True)
     used: dict[str, int] = {}
     rows: list[dict[str, Any]] = []
     for number, frame in enumerate(frames):
         if used.get(frame.subject, 0) >= per_person or not is_calm(frame, names):
             continue
-        drawn = draw_frames(model, frame, np.random.default_rng([seed, number]))
+        drawn = draw_frames(model, frame, np.random.default_rng([seed, number]), draw_weights, per_face)
         used[frame.subject] = used.get(frame.subject, 0) + bool(drawn)
         for image, landmarks, truth, weights in drawn:
             cv2.imwrite(str(folder / f"{len(rows):05d}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 93])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import itertools
 import json
@@ -25,14 +26,16 @@ from .descriptors import Describer
 from .evaluate import evaluate
 from .mask import face_triangles, write_triangles
 from .predictors import write_models
-from .rendered import write_rendered
+from .rendered import random_weights, write_rendered
 from .sources import blendshape_names, clips, crops
 from .training import load_material, prepare_dynamic, train_dynamic, train_static
+from .transfer import Drivers
 from .turned import write_turned
 
 LOG = logging.getLogger(__name__)
-SEED_RENDERED, SEED_TURNED, SEED_FEATURES = 1, 5, 0
+SEED_RENDERED, SEED_TRANSFERRED, SEED_TURNED, SEED_FEATURES = 1, 7, 5, 0
 PDM, TRIANGULATION = "pdm_68_open.txt", "tris_68_full_open.txt"
+DRAWN = ("rendered", "transferred", "turned")
 STAGES = ("draw", "label", "describe", "fit", "evaluate")
 REPOSITORY = Path(__file__).parents[2]
 
@@ -76,21 +79,31 @@ def _draw(options: argparse.Namespace) -> None:
     """Render the re-animated calm faces and the turned real frames."""
     model = load_ict(options.data / "ict_facekit/ict_facekit_light.npz")
     names = blendshape_names(options.data)
-    write_rendered(model, crops(options.data), names, options.work / "rendered", SEED_RENDERED)
+    independent = functools.partial(random_weights, model)
+    write_rendered(model, crops(options.data), names, options.work / "rendered", SEED_RENDERED, independent)
+    drivers = Drivers(model, (frame for frame in crops(options.data) if frame.part == "train"), names)
+    write_rendered(
+        model, crops(options.data), names, options.work / "transferred", SEED_TRANSFERRED, drivers, 16
+    )
     frames = itertools.chain(crops(options.data), clips(options.data))
     write_turned(model, frames, options.work / "turned", SEED_TURNED)
 
 
 def _label(options: argparse.Namespace) -> None:
-    """Ask MediaPipe about the rendered faces, if there is an environment for it."""
+    """Ask MediaPipe about the drawn faces, if there is an environment for it."""
     if options.mediapipe_python is None:
-        LOG.info("no --mediapipe-python: rendered faces have their truth as the only label")
+        LOG.info("no --mediapipe-python: drawn faces have the labels that they were drawn with and no other")
         return
     script = Path(__file__).with_name("mediapipe_labels.py")
     task = options.data / "mediapipe/face_landmarker.task"
-    out = options.work / "rendered_mediapipe.npz"
-    command = [options.mediapipe_python, script, task, options.work / "rendered", out]
-    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+    for name in DRAWN:
+        command = [options.mediapipe_python, script, task, options.work / name, _opinions(options, name)]
+        subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+
+
+def _opinions(options: argparse.Namespace, name: str) -> Path:
+    """MediaPipe's blendshapes of a set of drawn faces."""
+    return Path(options.work / f"{name}_mediapipe.npz")
 
 
 def _describe(options: argparse.Namespace) -> None:
@@ -103,10 +116,10 @@ def _describe(options: argparse.Namespace) -> None:
         describe, model, crops(options.data), options.data / "clips", clips(options.data), SEED_FEATURES
     )
     real.save(options.work / "real.npz")
-    opinions = options.work / "rendered_mediapipe.npz"
-    blendshapes = np.load(opinions)["blendshapes"].astype(np.float64) if opinions.exists() else None
-    for name, second in (("rendered", blendshapes), ("turned", None)):
-        faces = drawn_faces(describe, model, options.work / name, second, SEED_FEATURES)
+    for name in DRAWN:
+        path = _opinions(options, name)
+        opinions = np.load(path)["blendshapes"].astype(np.float64) if path.exists() else None
+        faces = drawn_faces(describe, model, options.work / name, opinions, SEED_FEATURES)
         faces.save(options.work / f"{name}.npz")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ from sklearn.linear_model import Ridge
 
 from pyclnf.io import read_pdm, read_triangulation
 from pyfaceau.prediction.files import read_au_models
-from weights.au.labels import PRESENCES, from_blendshapes, subject_means
+from weights.au.labels import PRESENCES, evened, from_blendshapes, subject_means
 from weights.au.mask import face_triangles, write_triangles
 from weights.au.predictors import Predictor, write_models
+from weights.au.regions import ELSEWHERE, REGIONS
 from weights.au.regression import Normal, relative, solve
+from weights.au.relit import relit
+from weights.au.transfer import Drivers
 from weights.demo.make_clip import bump
 from weights.render.fit import Camera, _bounded_ridge
 from weights.render.raster import rasterize, vertex_normals
@@ -81,6 +85,61 @@ def test_both_sides_of_a_blendshape_are_summed():
     sums = from_blendshapes(np.array([[0.25, 0.5, 0.125]]), names)
     assert sums[0, PRESENCES.index("AU12")] == 0.75
     assert sums[0, PRESENCES.index("AU26")] == 0.125
+
+
+def test_weighted_sums_equal_repeated_faces():
+    rng = np.random.default_rng(5)
+    features, labels = rng.normal(size=(3, 2, 4)).astype(np.float32), rng.normal(size=(3, 2))
+    weighted = Normal.of(features, labels, np.array([1.0, 2.0, 1.0]))
+    again = [0, 1, 1, 2]
+    repeated = Normal.of(features[again], labels[again])
+    np.testing.assert_allclose(weighted.gram, repeated.gram, atol=1e-5)
+    np.testing.assert_allclose(weighted.cross, repeated.cross, atol=1e-5)
+
+
+def test_every_unit_belongs_to_one_region():
+    units = [unit for region in REGIONS for unit in region.units]
+    assert sorted(units) == sorted(PRESENCES)
+
+
+def test_brow_units_prefer_brow_cells_and_mouth_units_mouth_cells():
+    of = {
+        unit: region.weights(4702)[:4464].reshape(12, 12, 31) for region in REGIONS for unit in region.units
+    }
+    assert of["AU01"][1].min() == of["AU12"][9].min() == 1
+    assert of["AU01"][9].max() == of["AU12"][1].max() == ELSEWHERE
+
+
+def test_evened_labels_keep_their_sign_and_bring_subjects_together():
+    subjects = np.repeat(["lively", "calm"], 50)
+    rng = np.random.default_rng(6)
+    labels = rng.normal(size=(100, 1)) * np.repeat([2.0, 0.5], 50)[:, None]
+    out = evened(labels, subjects)
+    assert (np.sign(out) == np.sign(labels)).all()
+    before, after = (x[:50].std() / x[50:].std() for x in (labels, out))
+    assert after == pytest.approx(np.sqrt(before), rel=0.05)
+
+
+def test_drivers_move_the_shapes_that_the_face_moved():
+    model = SimpleNamespace(names=("browInnerUp_L", "browInnerUp_R", "jawOpen", "mouthSmile_L", "mouthSmile_R",
+                                   "cheekSquint_L", "cheekSquint_R", "eyeBlink_L", "eyeBlink_R"))  # fmt: skip
+    names = ("browInnerUp", "jawOpen", "mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight",
+             "eyeBlinkLeft", "eyeBlinkRight")  # fmt: skip
+    calm, open_mouth = np.zeros(8), np.eye(8)[1] * 0.4
+    frames = [SimpleNamespace(subject="a", blendshapes=shapes) for shapes in (calm, calm, calm, open_mouth)]
+    draw = Drivers(model, frames, names)
+    drawn = np.array([draw(np.random.default_rng(seed)) for seed in range(60)])
+    jaw, rest = drawn[:, 2], np.delete(drawn[:, :7], 2, axis=1)
+    assert jaw.max() > 0.28
+    assert (rest == 0).all()
+
+
+def test_relighting_keeps_form_and_changes_the_light():
+    image = np.full((60, 60, 3), 120, np.uint8)
+    points = np.random.default_rng(0).uniform(15, 45, (68, 2))
+    changed = [relit(image, points, np.random.default_rng(seed)) for seed in range(8)]
+    assert all(picture.shape == image.shape and picture.dtype == np.uint8 for picture in changed)
+    assert np.std([picture.mean() for picture in changed]) > 5
 
 
 def test_bump_rests_outside_and_holds_its_plateau():
