@@ -1,4 +1,4 @@
-"""The open landmark pack against what the C++ reference put out with it (see `tests/parity/open_pack.py`)."""
+"""The open models against what the C++ reference put out with it (see `tests/parity/open_pack.py`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyclnf.models import open_model_path
 
 sys.path.insert(0, str(Path(__file__).parent / "parity"))
 
-from open_pack import errors
+from open_pack import errors, units
 
 
 def test_reference_loads_the_pack_and_tracks_the_same_landmarks():
@@ -21,6 +21,13 @@ def test_reference_loads_the_pack_and_tracks_the_same_landmarks():
     assert distance.mean() < 0.05
     assert np.percentile(distance, 99) < 0.2
     assert equal.all()
+
+
+def test_reference_reads_the_action_unit_models_and_gives_the_same_values():
+    ours, theirs, columns = units()
+    intensity = np.array([column.endswith("_r") for column in columns])
+    assert np.abs(ours - theirs)[:, intensity].mean() < 0.02
+    assert (ours == theirs)[:, ~intensity].mean() > 0.98
 
 
 @pytest.mark.parametrize("scale", ["0.25", "0.35", "0.50", "1.00"])
