@@ -132,11 +132,6 @@ class ResultTable:
         self._exact.append(self._exact_row)
         self._bulk.append(self._bulk_row)
 
-    def truncate(self, n: int) -> None:
-        """Drop all rows after the first `n`."""
-        for rows in (self._exact, self._bulk):
-            rows.restore(rows.array()[:n])
-
     def to_dataframe(
         self,
         intensities: npt.NDArray[np.floating[Any]] | None = None,
