@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -27,13 +27,15 @@ from .evaluate import evaluate
 from .mask import face_triangles, write_triangles
 from .predictors import write_models
 from .rendered import random_weights, write_rendered
-from .sources import blendshape_names, clips, crops
+from .sources import Frame, blendshape_names, clips, crops
 from .training import load_material, prepare_dynamic, train_dynamic, train_static
 from .transfer import Drivers
 from .turned import write_turned
 
 LOG = logging.getLogger(__name__)
-SEED_RENDERED, SEED_TRANSFERRED, SEED_TURNED, SEED_FEATURES = 1, 7, 5, 0
+SEED_RENDERED, SEED_TRANSFERRED, SEED_TURNED, SEED_BENT, SEED_FEATURES = 1, 7, 5, 9, 0
+#: Turns (pitch, yaw, roll; standard deviation in degrees) of the pictures that only the landmark models learn from.
+BENT = (13.0, 14.0, 5.0)
 PDM, TRIANGULATION = "pdm_68_open.txt", "tris_68_full_open.txt"
 DRAWN = ("rendered", "transferred", "turned")
 STAGES = ("draw", "label", "describe", "fit", "evaluate")
@@ -85,8 +87,10 @@ def _draw(options: argparse.Namespace) -> None:
     write_rendered(
         model, crops(options.data), names, options.work / "transferred", SEED_TRANSFERRED, drivers, 16
     )
-    frames = itertools.chain(crops(options.data), clips(options.data))
+    frames: Iterable[Frame] = itertools.chain(crops(options.data), clips(options.data))
     write_turned(model, frames, options.work / "turned", SEED_TURNED)
+    frames = (frame for frame in crops(options.data) if frame.part == "train")
+    write_turned(model, frames, options.work / "bent", SEED_BENT, 1, BENT)
 
 
 def _label(options: argparse.Namespace) -> None:

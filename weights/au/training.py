@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from .dataset import FaceSet
 from .descriptors import F32
-from .labels import F64, INTENSITIES, PRESENCES, activity, evened, subject_index, subject_means, subject_rest
+from .labels import (
+    F64,
+    INTENSITIES,
+    PRESENCES,
+    activity,
+    evened,
+    from_blendshapes,
+    subject_index,
+    subject_means,
+    subject_rest,
+)
 from .predictors import Predictor
 from .regions import Region
 from .regression import Normal, classify, feature_scale, principal_components, relative, solve_regions
@@ -35,20 +45,22 @@ REAL_WEIGHT, USUAL_SUBJECT = 2.0, 10
 PRESENT = 1.0  # intensity from which a unit counts as present
 MAXIMUM_GAIN = 2.5  # undoes the shrinkage of the regression up to this factor
 SVM_ROWS = 24000
+PLAIN = slice(0, 4, 2)  # variants of a real face, neither mirrored nor relit, that presences are learnt from
 PEOPLE = "people"  # name of the sums of all crops
 
 
 @dataclass(frozen=True)
 class Scales:
-    """Spread (18,) of MediaPipe's `activity` and of true intensities within a subject."""
+    """Spread (18,) of MediaPipe's sums, of their `activity` and of true intensities within a subject."""
 
-    blendshapes: F64
+    sums: F64
+    activity: F64
     truth: F64
 
     def intensities(self, sums: F64, subjects: NDArray[np.str_]) -> F64:
-        """Blendshapes' `activity` (n, 18) as intensities 0 to 5 above the subject's rest."""
+        """Blendshape sums (n, 18) as intensities 0 to 5 above the subject's rest."""
         above = sums - subject_rest(sums, subjects)
-        return np.clip(above / self.blendshapes * self.truth, 0.0, 5.0)
+        return np.clip(above / self.sums * self.truth, 0.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -66,10 +78,17 @@ class Material:
         cls, real: tuple[FaceSet, ...], rendered: FaceSet, transferred: FaceSet, names: tuple[str, ...]
     ) -> Material:
         """Measure the spreads on the first real set and on the rendered faces."""
-        sums = activity(real[0].blendshapes, names)
-        spread = (sums - subject_means(sums, real[0].subject)).std(axis=0)
-        truth = rendered.truth - subject_means(rendered.truth, rendered.subject)
-        return cls(real, rendered, transferred, names, Scales(spread, truth.std(axis=0)))
+        subject = real[0].subject
+
+        def spread(values: F64, subjects: NDArray[np.str_]) -> F64:
+            return np.asarray((values - subject_means(values, subjects)).std(axis=0))
+
+        scales = Scales(
+            spread(from_blendshapes(real[0].blendshapes, names), subject),
+            spread(activity(real[0].blendshapes, names), subject),
+            spread(rendered.truth, rendered.subject),
+        )
+        return cls(real, rendered, transferred, names, scales)
 
 
 def load_material(work: Path, data: Path) -> Material:
@@ -93,7 +112,7 @@ def rendered_targets(material: Material, faces: FaceSet) -> F64:
         return target
     sums = activity(np.nan_to_num(faces.blendshapes), material.names)
     opinion = sums - subject_means(sums, faces.subject)
-    opinion = opinion / np.maximum(scales.blendshapes, opinion.std(axis=0))
+    opinion = opinion / np.maximum(scales.activity, opinion.std(axis=0))
     unseen = np.isnan(faces.blendshapes).any(axis=1)
     opinion[unseen] = target[unseen]
     share = np.array([TRUTH_SHARE.get(name, USUAL_TRUTH_SHARE) for name in PRESENCES])
@@ -164,9 +183,7 @@ def _real_sums(material: Material, faces: FaceSet, features: F32) -> dict[str, N
     """Sum up each clip and all people, from scaled relative features of subjects with enough faces."""
     keep = _many(faces.subject)
     values = activity(faces.blendshapes, material.names)
-    labels = evened(
-        (values - subject_means(values, faces.subject)) / material.scales.blendshapes, faces.subject
-    )
+    labels = evened((values - subject_means(values, faces.subject)) / material.scales.activity, faces.subject)
     index, count = subject_index(faces.subject)
     weights = REAL_WEIGHT * np.sqrt(USUAL_SUBJECT / count[index])
     names = np.where(np.char.startswith(faces.subject, "clip"), faces.subject, PEOPLE)[keep]
@@ -199,7 +216,7 @@ def train_dynamic(material: Material, sums: Dynamic) -> list[Predictor]:
         Predictor(name, True, True, weights[:, PRESENCES.index(name)], 0.0, CUTOFFS[name])
         for name in INTENSITIES
     ]
-    relatives = [relative(faces.features, faces.subject)[:, ::2] for faces in material.real[:1]]
+    relatives = [relative(faces.features, faces.subject)[:, PLAIN] for faces in material.real[:1]]
     relatives.append(relative(material.rendered.features, material.rendered.subject)[:, :1])
     gram = (sums.real + sums.rendered + sums.held_out).gram
     return predictors + _presences(material, relatives, gram, sums.scale, None)
@@ -223,7 +240,7 @@ def train_static(material: Material, scale: F32) -> tuple[list[Predictor], F64]:
         Predictor(name, True, False, weights[:, PRESENCES.index(name)], float(bias[PRESENCES.index(name)]))
         for name in INTENSITIES
     ]
-    views = [material.real[0].features[:, ::2], material.rendered.features[:, :1]]
+    views = [material.real[0].features[:, PLAIN], material.rendered.features[:, :1]]
     return predictors + _presences(
         material, views, total.gram, scale, means.astype(np.float64)
     ), means.astype(np.float64)
@@ -233,7 +250,7 @@ def intensities(material: Material, faces: FaceSet) -> F64:
     """Labels (n, 18) from 0 to 5 of a set: its truth, or MediaPipe's above the subject's rest."""
     if not np.isnan(faces.truth).all():
         return faces.truth
-    return material.scales.intensities(activity(faces.blendshapes, material.names), faces.subject)
+    return material.scales.intensities(from_blendshapes(faces.blendshapes, material.names), faces.subject)
 
 
 def _presences(

@@ -18,12 +18,29 @@ from .sources import Frame
 
 LOG = logging.getLogger(__name__)
 TURNS_PER_FRAME, CLIP_STEP = 2, 3
+SPREAD = (6.0, 9.0, 3.0)
 MAXIMUM_RESIDUAL = 0.06  # RMS of the ICT fit in outer-eye distances
 MAXIMUM_YAW = np.deg2rad(40)
 
 
-def write_turned(model: ICTModel, frames: Iterable[Frame], folder: Path, seed: int) -> int:
-    """Draw crops and every third clip frame twice into `folder`; returns the number of pictures."""
+def write_turned(
+    model: ICTModel,
+    frames: Iterable[Frame],
+    folder: Path,
+    seed: int,
+    per_frame: int = TURNS_PER_FRAME,
+    spread: tuple[float, float, float] = SPREAD,
+) -> int:
+    """Draw crops and every third clip frame into `folder`; returns the number of pictures.
+
+    Parameters
+    ----------
+    model : face model
+    frames : annotated frames
+    folder, seed : where to write, and the seed
+    per_frame : pictures of a frame
+    spread : standard deviation of the turns (pitch, yaw, roll), degrees
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     subjects: list[str] = []
@@ -38,8 +55,8 @@ def write_turned(model: ICTModel, frames: Iterable[Frame], folder: Path, seed: i
         if fit.rms > MAXIMUM_RESIDUAL * EYE_DISTANCE or abs(fit.camera.rotation[1]) > MAXIMUM_YAW:
             continue
         puppet = Puppet(model, image, landmarks, fit, mouth_open=True)
-        for _ in range(TURNS_PER_FRAME):
-            turn = tuple(np.deg2rad(rng.normal(0, (6.0, 9.0, 3.0))).tolist())
+        for _ in range(per_frame):
+            turn = tuple(np.deg2rad(rng.normal(0, spread)).tolist())
             light = Light(
                 (float(rng.normal(0, 0.6)), float(rng.normal(-0.5, 0.4)), -0.8),
                 float(rng.uniform(0.2, 0.6)),

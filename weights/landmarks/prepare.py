@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,8 @@ LOG = logging.getLogger(__name__)
 JAW_WEIGHT, FACE_WEIGHT = 0.5, 0.75
 MAXIMUM_DISAGREEMENT = 0.10  # mean over points, in outer-eye distances; drops about 1 % of the crops
 CLIP_STEP = 7
+#: Drawn faces of training people: folder -> how many.
+DRAWN = {"bent": 1500, "turned": 400, "rendered": 700, "transferred": 500}
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,36 @@ def train_pdm(data_root: Path, work: Path) -> ShapeModel:
     return model
 
 
-def training_faces(
-    data_root: Path, model: ShapeModel, part: str
-) -> tuple[FittedFaces, list[NDArray[np.uint8]], NDArray[np.float64]]:
-    """Faces of ``train``, ``validation`` or ``test``; ``train`` adds frames of the clips.
+def drawn_faces(folder: Path, seed: int = 3) -> tuple[list[NDArray[np.uint8]], Array]:
+    """Grey pictures of training people that `weights.au` drew, and their exact points (n, 68, 2).
 
-    Returns PDM fits, grey images and the raw (bias-free, not fused) labels, NaN for clip frames.
+    A fixed choice of bent and turned heads, of independent action units and of transferred expressions.
+    """
+    rng = np.random.default_rng(seed)
+    images: list[NDArray[np.uint8]] = []
+    points = []
+    for name, count in DRAWN.items():
+        with np.load(folder / name / "truth.npz", allow_pickle=False) as stored:
+            part, truth = stored["part"], stored["points"]
+        able = np.flatnonzero(part == "train")
+        for index in np.sort(rng.permutation(able)[:count]):
+            path = folder / name / f"{index:05d}.jpg"
+            image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            if image is None:
+                raise FileNotFoundError(
+                    f"{path}: not a readable image; run `python -m weights.train au --stages draw`"
+                )
+            images.append(np.asarray(image, np.uint8))
+            points.append(truth[index])
+    return images, np.array(points)
+
+
+def training_faces(
+    data_root: Path, model: ShapeModel, part: str, drawn: Path | None = None
+) -> tuple[FittedFaces, list[NDArray[np.uint8]], NDArray[np.float64]]:
+    """Faces of ``train``, ``validation`` or ``test``; ``train`` adds clip frames and the drawn faces of a folder.
+
+    Returns PDM fits, grey images and the raw (bias-free, not fused) labels, NaN for clip frames and drawn faces.
     """
     data = load_keypoints(data_root / "keypoints")
     labels, mapping = make_labels(data)
@@ -97,4 +124,9 @@ def training_faces(
         images += frames
         points = np.concatenate([points, mapping(mediapipe)])
         raw = np.concatenate([raw, np.full((len(frames), 68, 2), np.nan)])
+    if part == "train" and drawn is not None:
+        pictures, exact = drawn_faces(drawn)
+        images += pictures
+        points = np.concatenate([points, exact])
+        raw = np.concatenate([raw, np.full((len(pictures), 68, 2), np.nan)])
     return fitted_faces(model, points), images, raw

@@ -28,7 +28,8 @@ PACK = ROOT / "pyclnf" / "pyclnf" / "models_open"
 # Copies of each face (the first is the image as it is) and simulated fitting errors of each learning-rate cycle.
 # The second cycle meets worse starts, so that likelihoods tell wrong starting poses from right ones.
 CYCLES = ((3, Jitter()), (4, Jitter(angle=(0.08, 0.14, 0.10), scale=0.08)))
-# only the coarse scales meet such starts; at the finer ones a second cycle brought nothing
+# only the coarse scales meet such starts; at the finer ones a second cycle brought nothing, and at none of them one
+# with drawn faces
 CYCLES_OF_SCALE = (2, 2, 1, 1)
 CEN_STEPS = 4000
 VALIDATOR_EPOCHS = 8
@@ -157,7 +158,7 @@ def train_validator(options: argparse.Namespace) -> None:
     warps = view_warps(fitter.model)
     sets = {}
     for part, seed in (("train", SEED), ("validation", SEED + 1)):
-        faces, images, _ = prepare.training_faces(options.data, fitter.model, part)
+        faces, images, _ = prepare.training_faces(options.data, fitter.model, part, options.drawn)
         shapes = [(image.shape[0], image.shape[1]) for image in images]
         graded = validator.join(
             validator.synthetic_shapes(fitter.model, faces, shapes, 7, seed),
@@ -222,6 +223,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("command", choices=[*COMMANDS, "landmarks"], help="landmarks = everything in order")
     parser.add_argument(
         "--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder with keypoints/ ..."
+    )
+    parser.add_argument(
+        "--drawn",
+        type=Path,
+        help="folder in which `au --stages draw` has drawn faces; the validator learns from them as well",
     )
     parser.add_argument(
         "--work", type=Path, default=ROOT / "build" / "training", help="checkpoints and caches"
