@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from weights.landmarks import labels, pdm
+from weights.landmarks import labels, pdm, prepare
 from weights.landmarks.data import MIRROR_68, split_of
 from weights.landmarks.evaluate import landmark_error
 from weights.landmarks.fitting import Fitter
@@ -128,3 +129,26 @@ def test_bins_up_to_four_mean_success():
     from weights.landmarks.validator import bin_of
 
     assert bin_of(np.array([0.0, 0.099, 0.101, 5.0])).tolist() == [0, 4, 5, 19]
+
+
+def test_drawn_faces_are_those_of_training_people(tmp_path):
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(prepare.DRAWN):
+        folder = tmp_path / name
+        folder.mkdir()
+        for index in range(3):
+            cv2.imwrite(str(folder / f"{index:05d}.jpg"), np.full((8, 8, 3), 80 * index, np.uint8))
+        part = np.array(["train", "test", "train"])
+        np.savez(folder / "truth.npz", part=part, points=rng.normal(number, 0.1, (3, 68, 2)))
+    images, points = prepare.drawn_faces(tmp_path)
+    assert len(images) == len(points) == 2 * len(prepare.DRAWN)
+    assert sorted({int(image.mean().round()) for image in images}) == [0, 160]
+    assert points[-1].mean() == pytest.approx(len(prepare.DRAWN) - 1, abs=0.1)
+
+
+def test_missing_drawn_picture_is_named(tmp_path):
+    for name in prepare.DRAWN:
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "truth.npz", part=np.array(["train"]), points=np.zeros((1, 68, 2)))
+    with pytest.raises(FileNotFoundError, match=r"00000\.jpg.*--stages draw"):
+        prepare.drawn_faces(tmp_path)
