@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 #: Share of a sequence in which a unit is taken to be at rest: offset of the dynamic intensities. Chosen on clips left
 #: out (agreement with MediaPipe); higher for AU04, which answers to blinks as well.
 CUTOFFS = {
-    "AU01": 0.5, "AU02": 0.5, "AU04": 0.65, "AU05": 0.1, "AU06": 0.3, "AU07": 0.1, "AU09": 0.3, "AU10": 0.5,
+    "AU01": 0.5, "AU02": 0.5, "AU04": 0.68, "AU05": 0.1, "AU06": 0.3, "AU07": 0.1, "AU09": 0.3, "AU10": 0.5,
     "AU12": 0.4, "AU14": 0.3, "AU15": 0.4, "AU17": 0.7, "AU20": 0.2, "AU23": 0.4, "AU25": 0.2, "AU26": 0.3,
     "AU45": 0.2,
 }  # fmt: skip
