@@ -139,7 +139,7 @@ def format_action_units(result: FrameResult) -> str:
     str
         ``AU01 0.52* AU02 0.00 ...``, or ``no face``.
     """
-    if not result.success:
+    if not result.tracked:
         return "no face"
     names = sorted({*result.au_intensities, *result.au_presences})
     return " ".join(_one_action_unit(name, result) for name in names)

@@ -83,7 +83,7 @@ def draw_results(
     unit = max(min(height, width) / 480, 0.5)  # sizes follow the frame
     several = len(results) > 1
     shown = [
-        result for result in results if not np.isnan(result.landmarks).any() and (result.success or rejected)
+        result for result in results if not np.isnan(result.landmarks).any() and (result.tracked or rejected)
     ]
     if action_units:  # below the faces
         for panel, result in enumerate(shown):
