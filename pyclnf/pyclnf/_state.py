@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,17 @@ class StateReader:
             reader.expect_end()
         for name in self._left:
             raise self.error(name, "is not part of this object's state (another model, or other options?)")
+
+
+Rebuilding = tuple[Callable[..., Any], tuple[type, dict[str, Any], State | None]]
+
+
+def rebuilt(kind: type, arguments: dict[str, Any], state: State | None) -> Any:
+    """Make an object that was pickled or copied: by its constructor, then its state."""
+    made = kind(**arguments)
+    if state is not None:
+        made.restore(state)
+    return made
 
 
 def count(value: int) -> npt.NDArray[np.int64]:

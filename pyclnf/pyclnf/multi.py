@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._state import State, StateLike, StateReader, below, count, flag
+from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
 from .clnf import load_model
 from .config import FitParameters
 from .core.image import to_grey
@@ -140,7 +140,9 @@ class MultiFaceTracker:
         if max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, got {max_faces}")
         self.model = load_model(model)
-        settings = replace(parameters or FitParameters.for_model(self.model.path), reinitialise_every=0)
+        self.parameters = parameters or FitParameters.for_model(self.model.path)
+        self.threads = threads
+        settings = replace(self.parameters, reinitialise_every=0)
         first = FaceTracker(self.model, detector, parameters=settings, threads=threads)
         self.detector = first.detector
         others = (
@@ -150,6 +152,17 @@ class MultiFaceTracker:
         self._slots = [_Slot(tracker) for tracker in (first, *others)]
         self._identities = Identities() if stable_ids else None
         self.reset()
+
+    def __reduce__(self) -> Rebuilding:
+        arguments = {
+            "model": self.model,
+            "detector": self.detector,
+            "max_faces": len(self._slots),
+            "parameters": self.parameters,
+            "threads": self.threads,
+            "stable_ids": self._identities is not None,
+        }
+        return rebuilt, (type(self), arguments, self.state())
 
     def reset(self) -> None:
         """Forget all faces, as before the first frame of a video."""

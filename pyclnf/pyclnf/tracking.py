@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ._state import State, StateLike, StateReader, below, count, flag
+from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
 from .clnf import checked_box, load_model
 from .config import FitParameters
 from .core.image import to_grey
@@ -88,8 +88,18 @@ class FaceTracker:
         self.model = load_model(model)
         self.parameters = parameters or FitParameters.for_model(self.model.path)
         self.detector = _default_detector() if detector is None else detector
+        self.threads = threads
         self._fitter = Fitter(self.model, self.parameters, threads)
         self.reset()
+
+    def __reduce__(self) -> Rebuilding:
+        arguments = {
+            "model": self.model,
+            "detector": self.detector,
+            "parameters": self.parameters,
+            "threads": self.threads,
+        }
+        return rebuilt, (type(self), arguments, self.state())
 
     def reset(self) -> None:
         """Forget the face, as before the first frame of a video."""

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from .._state import State, StateLike, StateReader, below, count, flag, number
+from .._state import Rebuilding, State, StateLike, StateReader, below, count, flag, number, rebuilt
 from ..config import (
     LIKELIHOOD_FACE_SCALE,
     LIKELIHOOD_FLOOR,
@@ -134,6 +134,10 @@ class Fitter:
         self.parts = tuple(Fitter(p.model, p.parameters, threads) for p in model.parts)
         self._workspace = _Workspace(model.pdm.n_points)
         self.reset()
+
+    def __reduce__(self) -> Rebuilding:
+        arguments = {"model": self.model, "parameters": self.parameters, "threads": self.threads}
+        return rebuilt, (type(self), arguments, self.state())
 
     def reset(self) -> None:
         """Forget the face, and those of the parts."""
