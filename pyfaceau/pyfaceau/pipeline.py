@@ -46,8 +46,8 @@ class FullPythonAUPipeline:
         "openface": OpenFace's files, which the user installs (``pyfaceau models install``). "open": the models
         that ship with pyfaceau; their action-unit values are not interchangeable with OpenFace's. "auto":
         OpenFace's if they are installed, else open. Or a folder with OpenFace's files.
-    landmarks : {"ceclm", "clnf"} or path-like
-        Landmark model, or the path of a main model file.
+    landmarks : {"auto", "ceclm", "clnf"} or path-like
+        Landmark model; "auto": CE-CLM if it is there, else CLNF. Or the path of a main model file.
     mtcnn_backend : str
         Backend of the face detector; see :class:`pymtcnn.MTCNN`.
     include : collection of str, or "openface"
@@ -90,7 +90,7 @@ class FullPythonAUPipeline:
     def __init__(
         self,
         models: PathLike = "auto",
-        landmarks: PathLike = "ceclm",
+        landmarks: PathLike = "auto",
         mtcnn_backend: str = "auto",
         *,
         include: Iterable[str] = DEFAULT_GROUPS,

@@ -33,8 +33,8 @@ def extract(
         str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
     ] = "auto",
     landmarks: Annotated[
-        str, typer.Option(help="ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
-    ] = "ceclm",
+        str, typer.Option(help="auto, ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
+    ] = "auto",
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames of each video.", show_default=False)
     ] = None,
