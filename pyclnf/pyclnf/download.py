@@ -23,6 +23,8 @@ _DOWNLOAD_CHUNK = 1 << 16  # what a broken connection can lose at most
 _TIMEOUTS = (10.0, 60.0)  # seconds to connect, seconds without a byte
 _ATTEMPTS = 5  # of one location, as long as each attempt brings the file further
 
+_known_hashes: dict[Path, tuple[tuple[int, int], str]] = {}
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,6 +35,16 @@ def sha256_of(path: Path) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def cached_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; read again only after its size or its time of change is another one."""
+    status = path.stat()
+    state = (status.st_size, status.st_mtime_ns)
+    known = _known_hashes.get(path)
+    if known is None or known[0] != state:
+        known = _known_hashes[path] = (state, sha256_of(path))
+    return known[1]
 
 
 def matches(path: Path, file: ManifestFile) -> bool:

@@ -65,5 +65,9 @@ class MissingModelError(PyCLNFError):
         return f"{message}{'; ' + self.hint if self.hint else ''}."
 
 
+class ModelChoiceWarning(UserWarning):
+    """Other models than the best ones are used, and the numbers depend on it; the message says which and why."""
+
+
 class ModelInstallError(PyCLNFError):
     """Model files could not be installed; the message says which, and why."""

@@ -1,17 +1,19 @@
-"""The model store: finds, installs and verifies OpenFace's files, and chooses a set of models by name."""
+"""The model store: finds, installs and verifies OpenFace's files."""
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from .download import Downloader, Progress, copy_checked, matches, sha256_of
+from .download import Downloader, Progress, copy_checked, matches
 from .errors import MissingModelError, ModelFileError, ModelInstallError
 from .io.description import description_lines, read_model_description, read_submodel_description
 from .manifest import Manifest, ManifestFile, openface_manifest
+
+LandmarkKind = Literal["ceclm", "clnf"]
 
 ENVIRONMENT_VARIABLE = "OPENFACE_MODELS_DIR"
 # The folder that other OpenFace-in-Python packages use too, so that one installation serves all.
@@ -24,12 +26,10 @@ _MAIN_FILES = {
     "ceclm": _LANDMARK_PREFIX + "model/main_ceclm_general.txt",
     "clnf": _LANDMARK_PREFIX + "model/main_clnf_general.txt",
 }
-_AU_DYNAMIC = "main_dynamic_svms.txt"
-_AU_STATIC = "main_static_svms.txt"
+AU_DYNAMIC = "main_dynamic_svms.txt"
+AU_STATIC = "main_static_svms.txt"
 _MTCNN = _LANDMARK_PREFIX + "model/mtcnn_detector/MTCNN_detector.txt"
-_OPEN_FOLDER = Path(__file__).parent / "models_open"
-
-logger = logging.getLogger(__name__)
+OPEN_FOLDER = Path(__file__).parent / "models_open"
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class ModelStore:
         MissingModelError
             Names the files that are missing.
         """
-        folder = self._complete("au", f"{_AU_PREFIX}AU_predictors/{_AU_DYNAMIC}").parent
-        return folder / _AU_DYNAMIC, folder / _AU_STATIC
+        folder = self._complete("au", f"{_AU_PREFIX}AU_predictors/{AU_DYNAMIC}").parent
+        return folder / AU_DYNAMIC, folder / AU_STATIC
 
     def mtcnn_path(self) -> Path | None:
         """Return the face detector's description, or None where it is not installed."""
@@ -310,10 +310,31 @@ def open_model_path(kind: str = "ceclm") -> Path:
     """
     if kind != "ceclm":
         raise ValueError(f"the open model pack has landmarks='ceclm' only, not {kind!r}")
-    path = _OPEN_FOLDER / "main_ceclm_general.txt"
+    path = OPEN_FOLDER / "main_ceclm_general.txt"
     if not path.is_file():
         raise MissingModelError([path], "this installation of pyclnf has no open model pack")
     return path
+
+
+def landmark_kind(main: str | os.PathLike[str]) -> LandmarkKind:
+    """Say whether a main landmark description is of CE-CLM or of CLNF.
+
+    Parameters
+    ----------
+    main : path-like
+        A `main_*.txt` file.
+
+    Returns
+    -------
+    {"ceclm", "clnf"}
+
+    Raises
+    ------
+    MissingModelError, ModelFileError
+        The description, or the sub-model description that it names, is missing or malformed.
+    """
+    sub = read_submodel_description(read_model_description(main).landmark_detector)
+    return "ceclm" if sub.cen else "clnf"
 
 
 def landmark_files(main: str | os.PathLike[str]) -> list[Path]:
@@ -335,7 +356,7 @@ def landmark_files(main: str | os.PathLike[str]) -> list[Path]:
     files += [path for path in (sub.early_termination, model.validator) if path is not None]
     for part in model.parts:
         files += landmark_files(part.path)
-    return list(dict.fromkeys(path.resolve() for path in files))
+    return _once(files)
 
 
 def au_files(main: str | os.PathLike[str]) -> list[Path]:
@@ -360,129 +381,9 @@ def au_files(main: str | os.PathLike[str]) -> list[Path]:
             files.append(main.parent / rest)
         if key == "AUPredictor":
             files += [files[-1].parent / name for _, name, _ in description_lines(files[-1])]
-    return list(dict.fromkeys(path.resolve() for path in files))
+    return _once(files)
 
 
-@dataclass(frozen=True)
-class ModelSet:
-    """The models that one analysis uses.
-
-    Attributes
-    ----------
-    name : str
-        "openface", "open", or the folder that was given.
-    landmarks : Path
-        Main landmark description.
-    au_dynamic, au_static : Path
-        Main AU descriptions.
-    mtcnn : Path or None
-        Face detector's description; None for the weights that pymtcnn finds by itself.
-    """
-
-    name: str
-    landmarks: Path
-    au_dynamic: Path
-    au_static: Path
-    mtcnn: Path | None
-
-    def files(self) -> tuple[Path, ...]:
-        """List every model file of the set, once."""
-        files = [*landmark_files(self.landmarks), *au_files(self.au_dynamic), *au_files(self.au_static)]
-        if self.mtcnn is not None:
-            files += [self.mtcnn, *sorted(self.mtcnn.parent.glob("?Net.dat"))]
-        return tuple(dict.fromkeys(path.resolve() for path in files))
-
-    def sha256(self) -> dict[str, str]:
-        """Return the SHA-256 of every model file by path; reads them all."""
-        files = self.files()
-        missing = [path for path in files if not path.is_file()]
-        if missing:
-            raise MissingModelError(missing)
-        return {str(path): sha256_of(path) for path in files}
-
-
-def resolve_models(
-    models: str | os.PathLike[str] = "auto",
-    landmarks: str | os.PathLike[str] = "ceclm",
-    au_open_folder: str | os.PathLike[str] | None = None,
-) -> ModelSet:
-    """Choose the models of an analysis.
-
-    Parameters
-    ----------
-    models : {"auto", "openface", "open"} or path-like
-        "openface": the user's OpenFace files. "open": the pack that ships with the project. "auto":
-        OpenFace's if what is needed is installed, else open; the choice is logged. Or a folder with
-        OpenFace's files in any layout that `ModelStore` knows.
-    landmarks : {"ceclm", "clnf"} or path-like
-        Landmark model of that set, or the path of any main landmark description.
-    au_open_folder : path-like, optional
-        Folder with the open AU models (they ship with pyfaceau).
-
-    Returns
-    -------
-    ModelSet
-
-    Raises
-    ------
-    MissingModelError
-        Names the missing files and the command that installs them.
-    ValueError
-        Unknown name.
-    """
-    if models == "open":
-        return _open_set(landmarks, au_open_folder)
-    if models == "openface":
-        return _openface_set("openface", ModelStore(), landmarks)
-    if models == "auto":
-        return _auto_set(landmarks, au_open_folder)
-    folder = Path(models)
-    if not folder.is_dir():
-        raise ValueError(
-            f"models must be 'auto', 'openface', 'open' or an existing folder, not {str(models)!r}"
-        )
-    return _openface_set(str(folder), ModelStore(folder), landmarks)
-
-
-def _auto_set(landmarks: str | os.PathLike[str], au_open_folder: str | os.PathLike[str] | None) -> ModelSet:
-    try:
-        chosen = _openface_set("openface", ModelStore(), landmarks)
-    except MissingModelError as missing:
-        try:
-            chosen = _open_set(landmarks, au_open_folder)
-        except (MissingModelError, ValueError):
-            raise missing from None
-        logger.info(
-            "models: open (OpenFace's are not installed: %d files missing, `pyfaceau models list`)",
-            len(missing.missing),
-        )
-    else:
-        logger.info("models: openface (%s)", chosen.landmarks.parent)
-    return chosen
-
-
-def _openface_set(name: str, store: ModelStore, landmarks: str | os.PathLike[str]) -> ModelSet:
-    main = _landmark_path(landmarks, store.main_model_path)
-    return ModelSet(name, main, *store.au_model_paths(), store.mtcnn_path())
-
-
-def _open_set(landmarks: str | os.PathLike[str], au_folder: str | os.PathLike[str] | None) -> ModelSet:
-    main = _landmark_path(landmarks, open_model_path)
-    if au_folder is None:
-        raise ValueError("the open models need the folder of the open AU models (au_open_folder)")
-    dynamic, static = Path(au_folder) / _AU_DYNAMIC, Path(au_folder) / _AU_STATIC
-    missing = [path for path in (dynamic, static) if not path.is_file()]
-    if missing:
-        raise MissingModelError(missing, "this installation of pyfaceau has no open AU models")
-    return ModelSet("open", main, dynamic, static, None)
-
-
-def _landmark_path(landmarks: str | os.PathLike[str], of_kind: Callable[[str], Path]) -> Path:
-    if landmarks in _MAIN_FILES:
-        return of_kind(str(landmarks))
-    path = Path(landmarks)
-    if not path.is_file():
-        raise ValueError(
-            f"landmarks must be 'ceclm', 'clnf' or the path of a main_*.txt file, not {str(landmarks)!r}"
-        )
-    return path
+def _once(files: Iterable[Path]) -> list[Path]:
+    """Drop repetitions. Links are kept as they are: where a file is linked from says what it is."""
+    return list(dict.fromkeys(Path(os.path.abspath(path)) for path in files))

@@ -248,6 +248,11 @@ class MultiFaceTracker:
         self._frame += 1
         return self._faces(started)
 
+    @property
+    def expected_ids(self) -> frozenset[int] | None:
+        """Numbers of the faces that are followed or may come back; None where numbers are those of trackers."""
+        return None if self._identities is None else self._identities.expected
+
     def _new_faces(self, frame: npt.NDArray[Any]) -> list[Box]:
         """Find faces that no tracker holds."""
         held = [bounding_box(slot.fit.landmarks) for slot in self._slots if slot.fit is not None]

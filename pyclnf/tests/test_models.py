@@ -14,7 +14,7 @@ import pytest
 from pyclnf import download, models
 from pyclnf.errors import MissingModelError, ModelInstallError
 from pyclnf.manifest import MANIFEST_FILE, Manifest, ManifestFile, openface_manifest
-from pyclnf.models import ModelStore, resolve_models
+from pyclnf.models import ModelStore
 
 LANDMARKS = "lib/local/LandmarkDetector/model/"
 PREDICTORS = "lib/local/FaceAnalyser/AU_predictors/"
@@ -162,16 +162,15 @@ def test_missing_cen_files_are_named_exactly_and_clnf_is_suggested(tmp_path, mon
     place(tmp_path / "2.2.0/originals", names)
     monkeypatch.setenv(models.ENVIRONMENT_VARIABLE, str(tmp_path))
     with pytest.raises(MissingModelError) as caught:
-        resolve_models("openface", "ceclm")
+        ModelStore().main_model_path("ceclm")
     assert [Path(name).name for name in caught.value.missing] == [
         f"cen_patches_{scale}_of.dat" for scale in ("0.25", "0.35", "0.50", "1.00")
     ]
     for part in ("cen_patches_0.35_of.dat", "`pyfaceau models install`", 'landmarks="clnf"'):
         assert part in str(caught.value)
-    chosen = resolve_models("openface", "clnf")
-    assert chosen.landmarks == tmp_path / "2.2.0/originals" / LANDMARKS / "main_clnf_general.txt"
-    assert chosen.au_static.name == "main_static_svms.txt"
-    assert chosen.mtcnn is not None
+    assert ModelStore().main_model_path("clnf").is_relative_to(tmp_path)
+    assert ModelStore().au_model_paths()[1].name == "main_static_svms.txt"
+    assert ModelStore().mtcnn_path() is not None
 
 
 def test_description_is_taken_from_a_folder_that_has_all_its_files(tmp_path, monkeypatch):
@@ -294,67 +293,16 @@ def test_wrong_file_is_replaced_by_install(tmp_path, server):
     assert installed_content(store) == CONTENT
 
 
-def open_pack(folder: Path) -> Path:
-    names = [
-        "PDM p.txt\nPatchesCEN c.dat",
-        "LandmarkDetector cen_general.txt",
-        "AUPredictor AU.txt\nPDM p.txt",
-    ]
-    place(folder, {"cen_general.txt": names[0].encode(), "main_ceclm_general.txt": names[1].encode()})
-    place(folder, {f"main_{kind}_svms.txt": names[2].encode() for kind in ("dynamic", "static")})
-    place(folder, {"p.txt": b"pdm", "c.dat": b"cen", "AU.txt": b"x.dat AU01\n", "x.dat": b"au"})
-    return folder
-
-
-def test_auto_takes_the_open_pack_when_openface_is_absent_and_says_so(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(models, "_OPEN_FOLDER", open_pack(tmp_path))
-    with caplog.at_level("INFO", "pyclnf"):
-        chosen = resolve_models("auto", "ceclm", tmp_path)
-    assert chosen.name == "open"
-    assert chosen.landmarks == tmp_path / "main_ceclm_general.txt"
-    assert "models: open" in caplog.text
-    assert len(caplog.records) == 1
-
-
-def test_auto_takes_openface_when_it_is_installed(tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "_OPEN_FOLDER", open_pack(tmp_path / "open"))
-    place(tmp_path / "2.2.0/originals", [file.path for file in openface_manifest().select("clnf", "au")])
-    monkeypatch.setenv(models.ENVIRONMENT_VARIABLE, str(tmp_path))
-    chosen = resolve_models("auto", "clnf", tmp_path / "open")
-    assert chosen.name == "openface"
-    assert chosen.mtcnn is None
-
-
-def test_landmarks_may_be_any_main_file(tmp_path):
-    open_pack(tmp_path / "pack")
-    own = tmp_path / "own_main.txt"
-    own.write_text("LandmarkDetector x.txt")
-    assert resolve_models("open", own, tmp_path / "pack").landmarks == own
-
-
-def test_without_any_models_the_openface_command_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "_OPEN_FOLDER", tmp_path)
-    with pytest.raises(MissingModelError, match="`pyfaceau models install`"):
-        resolve_models("auto", "ceclm", tmp_path)
-    with pytest.raises(MissingModelError, match="no open model pack"):
-        resolve_models("open", "ceclm", tmp_path)
-
-
-def test_wrong_arguments_say_what_to_pass(tmp_path):
-    with pytest.raises(ValueError, match="models must be 'auto', 'openface', 'open' or an existing folder"):
-        resolve_models("opnface")
-    with pytest.raises(ValueError, match="landmarks='ceclm' only"):
-        resolve_models("open", "clnf", tmp_path)
-    with pytest.raises(ValueError, match="landmarks must be"):
-        resolve_models("open", tmp_path / "nothing.txt", tmp_path)
-
-
-def test_hashes_of_a_set_cover_every_file_it_reads(tmp_path, monkeypatch):
-    monkeypatch.setattr(models, "_OPEN_FOLDER", open_pack(tmp_path))
-    chosen = resolve_models("open", "ceclm", tmp_path)
-    hashes = chosen.sha256()
-    assert {Path(path).name for path in hashes} == {path.name for path in tmp_path.iterdir()}
-    assert hashes[str(tmp_path / "x.dat")] == hashlib.sha256(b"au").hexdigest()
-    (tmp_path / "x.dat").unlink()
-    with pytest.raises(MissingModelError, match=r"x\.dat"):
-        chosen.sha256()
+def test_a_file_is_hashed_again_only_after_it_has_changed(tmp_path, monkeypatch):
+    path = tmp_path / "x.dat"
+    path.write_bytes(b"first")
+    read = []
+    monkeypatch.setattr(
+        download, "sha256_of", lambda p: read.append(p) or hashlib.sha256(p.read_bytes()).hexdigest()
+    )
+    assert (
+        download.cached_sha256(path) == download.cached_sha256(path) == hashlib.sha256(b"first").hexdigest()
+    )
+    assert len(read) == 1
+    path.write_bytes(b"changed")
+    assert download.cached_sha256(path) == hashlib.sha256(b"changed").hexdigest()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pyclnf import CLNF, FaceTracker, FitParameters, LandmarkModel, MultiFaceTracker
+from pyclnf.config import EYE_PARTS
 from pymtcnn import MTCNN
 
 from ._deprecation import renamed_arguments
@@ -155,6 +156,11 @@ class FullPythonAUPipeline:
             f"FullPythonAUPipeline(models={self.models.name!r}, landmarks={self.models.landmarks.stem!r}, "
             f"au_models={self.options.au_models!r}, max_faces={self.options.max_faces})"
         )
+
+    @property
+    def has_gaze(self) -> bool:
+        """Whether the landmark model has the eye models that gaze needs."""
+        return {part.name for part in self.landmark_model.parts} >= {*EYE_PARTS}
 
     @property
     def include(self) -> tuple[str, ...]:
@@ -542,7 +548,8 @@ class FullPythonAUPipeline:
             instruction sets.
         """
         return {
-            "models": self.models.name,
+            "models": Path(self.models.name).name,
+            "models_choice": self.models.choice,
             "landmark_model": self.models.landmarks.stem,
             "au_models": self.options.au_models,
             "detector_backend": getattr(self.detector, "backend", None),

@@ -37,8 +37,8 @@ def live(
         str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
     ] = "auto",
     landmarks: Annotated[
-        str, typer.Option(help="ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
-    ] = "ceclm",
+        str, typer.Option(help="auto, ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
+    ] = "auto",
     mtcnn_backend: Annotated[str, typer.Option(help="Backend of the face detector.")] = "auto",
     window: Annotated[
         bool, typer.Option("--window/--no-window", help="Show the frames, where there is a display.")
