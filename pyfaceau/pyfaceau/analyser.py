@@ -34,7 +34,7 @@ from pyfaceau.prediction import (
     read_au_models,
 )
 from pyfaceau.prediction.history import History
-from pyfaceau.state import State, below, under
+from pyfaceau.state import State, part_of, under
 
 Floats = NDArray[np.float64]
 
@@ -400,11 +400,11 @@ class FaceAnalyser:
         """
         n_frames, n_before, n_baseline, seen = (int(n) for n in state["counters"])
         learnt = bool(state["learnt"])
-        self._median.restore(below(state, "median."))
+        self._median.restore(part_of(state, "median."))
         if self._live is not None:
-            self._live.restore(below(state, "live."))
+            self._live.restore(part_of(state, "live."))
         for name, history in self._histories.items():
-            history.restore(below(state, f"{name}."))
+            history.restore(part_of(state, f"{name}."))
         self._start()
         self._n_frames, self._n_before, self._n_baseline = n_frames, n_before, n_baseline
         self._baseline_seen = bool(seen)

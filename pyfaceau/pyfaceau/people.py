@@ -20,7 +20,7 @@ from .analysis import Baseline, BaselineFrames, SequenceAnalysis
 from .errors import BaselineError
 from .models import ModelSet
 from .prediction import AUPredictor, read_au_models
-from .state import State, below, under
+from .state import State, part_of, under
 
 AUModelChoice = Literal["dynamic", "static", "both"]
 _STATIC_SUFFIX = "_static"
@@ -229,11 +229,11 @@ class People:
         """
         self._learnt = {int(n) for n in state["learnt"]}
         self._present, self._gone = {}, {}
-        self._away = {n: below(state, f"face.{n}.") for n in _numbers(state, "face")}
+        self._away = {n: part_of(state, f"face.{n}.") for n in _numbers(state, "face")}
         for face_id in self._away:
             self._unpacked(face_id)  # finds out at once whether it fits
         for face_id in _numbers(state, "gone"):
-            its = below(state, f"gone.{face_id}.")
+            its = part_of(state, f"gone.{face_id}.")
             rows = SequenceAnalysis(its["intensities"], its["presences"], its["valid"])
             columns = len(self._models.intensity_names), len(self._models.presence_names)
             if (rows.intensities.shape, rows.presences.shape) != tuple((len(rows.valid), n) for n in columns):

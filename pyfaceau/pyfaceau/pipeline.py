@@ -31,7 +31,7 @@ from .provenance import instruction_sets, versions
 from .result import FrameResult
 from .run import ONE_PERSON, AnalysisRun, RunMode
 from .sequence import SharedSink, analyse_files, finishing
-from .state import below
+from .state import part_of
 from .video import FrameIterator, FrameSource, VideoFrame, as_bgr, open_video, read_image
 
 Frame = npt.NDArray[np.generic]
@@ -248,7 +248,7 @@ class FullPythonAUPipeline:
             if header["frames"] is not None:
                 baseline = checked_frames(header["frames"])
             elif "baseline.features" in arrays:
-                baseline = Baseline.from_state(below(arrays, "baseline."))
+                baseline = Baseline.from_state(part_of(arrays, "baseline."))
             run = AnalysisRun(
                 self,
                 mode=header["mode"],

@@ -81,4 +81,6 @@ class FrameResult:
         state = f"tracked, confidence {self.confidence:.2f}" if self.tracked else "no face"
         strongest = sorted(self.au_intensities.items(), key=lambda item: -item[1])[:3]
         units = ", ".join(f"{name} {value:.1f}" for name, value in strongest if self.tracked)
-        return f"<FrameResult frame {self.frame}, face {self.face_id}: {state}{', ' + units if units else ''}>"
+        return (
+            f"<FrameResult frame {self.frame}, face {self.face_id}: {state}{', ' + units if units else ''}>"
+        )

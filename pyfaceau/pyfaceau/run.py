@@ -25,7 +25,7 @@ from .progress import ProgressCallback, progress_reporter
 from .provenance import camera_record, instruction_sets, versions
 from .result import FrameResult
 from .running import Overlap, TrackedFrame
-from .state import State, below, under
+from .state import State, part_of, under
 from .video import BGRImage, FrameSource, VideoFrame, as_bgr
 
 if TYPE_CHECKING:
@@ -345,14 +345,14 @@ class AnalysisRun:
         for name, what in self._header().items():
             if name in _MUST_AGREE and header[name] != what:
                 raise ValueError(f"it was made with {name} {header[name]!r}, this run has {what!r}")
-        self._tracker.restore(below(arrays, "tracker."))
-        self._people.restore(below(arrays, "people."))
+        self._tracker.restore(part_of(arrays, "tracker."))
+        self._people.restore(part_of(arrays, "people."))
         self.parts = []
         for number, its in enumerate(header["parts"]):
             part = _Part(self._new_table(number), its["attrs"], int(its["first_number"]))
             part.last_number = int(its["last_number"])
             if part.table is not None:
-                part.table.restore(below(arrays, f"part.{number}."))
+                part.table.restore(part_of(arrays, f"part.{number}."))
             self.parts.append(part)
         self.frames_done = int(header["frames_done"])
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 State: TypeAlias = dict[str, NDArray[Any]]
 
 
-def below(state: Mapping[str, NDArray[Any]], prefix: str) -> State:
+def part_of(state: Mapping[str, NDArray[Any]], prefix: str) -> State:
     """Select the entries that begin with `prefix`, without it."""
     return {name[len(prefix) :]: array for name, array in state.items() if name.startswith(prefix)}
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FORMATS = {"csv": ".csv", "parquet": ".parquet", "openface": ".csv"}
+_OTHER_TABLES = (".xlsx", ".xls", ".tsv", ".txt", ".json", ".ods", ".feather")  # not names of folders
 
 
 def extract(
@@ -128,7 +129,9 @@ def _targets(videos: Sequence[Path], output: Path, format: str | None) -> list[P
     named = output.suffix.lower()
     if format is not None and named in FORMATS and named != suffix and not output.is_dir():
         raise typer.BadParameter(f"--format {format} writes {suffix} files, but the output is {output}")
-    if output.suffix.lower() in FORMATS and not output.is_dir():
+    if named in _OTHER_TABLES and not output.is_dir():
+        raise typer.BadParameter(f"{output}: results are written as {' or '.join(FORMATS)}")
+    if named in FORMATS and not output.is_dir():
         if len(videos) > 1:
             raise typer.BadParameter(f"{output} is one file; give a folder for {len(videos)} videos")
         targets = [output]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pyfaceau.features.descriptor import HOG_SIZE
 from pyfaceau.features.running_median import RunningMedian
-from pyfaceau.state import State, below
+from pyfaceau.state import State, part_of
 
 # OpenFace 2.2: FaceAnalyser::AddNextFrame. Bins, lowest and highest value.
 HOG_HISTOGRAM = (1000, -0.005, 1.0)
@@ -112,7 +112,7 @@ class DescriptorMedian:
         self.reset()
         bins = {"hog": HOG_HISTOGRAM[0], "geometry": GEOMETRY_HISTOGRAM[0]}
         for prefix, median in self._parts().items():
-            dense = below(state, f"{prefix}.")
+            dense = part_of(state, f"{prefix}.")
             occupied, counts = dense.pop("occupied"), dense.pop("counts")
             histogram = np.zeros(len(dense["bin"]) * bins[prefix], np.int32)
             if (

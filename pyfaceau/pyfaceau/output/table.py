@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..prediction.history import History
 from ..result import FrameResult
-from ..state import State, below, under
+from ..state import State, part_of, under
 from .columns import (
     DEFAULT_GROUPS,
     HEAD,
@@ -147,8 +147,8 @@ class ResultTable:
 
     def restore(self, state: State) -> None:
         """Go on from what `state` returned; raises KeyError or ValueError if it does not fit."""
-        self._exact.restore(below(state, "exact."))
-        self._bulk.restore(below(state, "bulk."))
+        self._exact.restore(part_of(state, "exact."))
+        self._bulk.restore(part_of(state, "bulk."))
 
     def to_dataframe(
         self,
@@ -258,7 +258,7 @@ class ImmediateTable:
     def restore(self, state: State) -> None:
         """Go on from what `state` returned; raises KeyError or ValueError if it does not fit."""
         self._table.restore(state)
-        self._aus.restore(below(state, "aus."))
+        self._aus.restore(part_of(state, "aus."))
 
     def to_dataframe(self, attrs: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Build the table; see `ResultTable.to_dataframe`."""
