@@ -23,6 +23,7 @@ from ..io import (
     read_submodel_description,
     read_svr,
 )
+from .arrays import frozen
 from .loaded import Stamps, remember, sizes_of, stamps_of, unpickled
 from .patch_experts import CCNFExperts, CENExperts, PatchExperts, SVRExperts
 from .pdm import PDM
@@ -122,7 +123,7 @@ class LandmarkModel:
             if d.name not in PART_PARAMETERS:
                 raise ModelFileError(description.path, 0, f"unknown part {d.name!r}")
             model = cls.load(d.path)
-            whole, part = d.pairs[:, 0].astype(np.intp), d.pairs[:, 1].astype(np.intp)
+            whole, part = (frozen(column, np.intp) for column in d.pairs.T)
             if (
                 whole.min() < 0
                 or part.min() < 0

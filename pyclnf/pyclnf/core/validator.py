@@ -81,9 +81,10 @@ class DetectionValidator:
         return float(np.float32(1.0 - (int(np.argmax(output)) + 0.5) / bins))
 
     def _view(self, index: int) -> _core.ValidatorView:
-        if index not in self._views:
-            self._views[index] = _network(self._data.views[index], self.n_points)
-        return self._views[index]
+        view = self._views.get(index)
+        if view is None:  # of two threads that make it at once, one's is kept
+            view = self._views.setdefault(index, _network(self._data.views[index], self.n_points))
+        return view
 
 
 def _clip(value: float, size: int) -> int:
