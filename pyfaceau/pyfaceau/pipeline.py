@@ -117,7 +117,7 @@ class FullPythonAUPipeline:
         self._landmark_model = LandmarkModel.load(self.models.landmarks)
         self._detector = MTCNN(backend=mtcnn_backend, weights=self.models.mtcnn)
         self._stage = FaceStage(self._landmark_model, Intrinsics(fx, fy, cx, cy))
-        self._parameters = FitParameters.for_model(self.models.landmarks, wild=wild)
+        self._parameters = FitParameters.for_model(self._landmark_model, wild=wild)
         self._tracker: FaceTracker | MultiFaceTracker
         tools = (self._landmark_model, self._detector)
         if max_faces == 1:

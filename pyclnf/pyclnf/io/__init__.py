@@ -6,6 +6,7 @@ from .ccnf import CCNFExpert, CCNFFile, read_ccnf
 from .cen import CENExpert, CENFile, DenseLayer, read_cen, write_cen
 from .description import (
     EarlyTermination,
+    FitFactors,
     ModelDescription,
     PartDescription,
     SubModelDescription,
@@ -41,6 +42,7 @@ __all__ = [
     "ConvLayer",
     "DenseLayer",
     "EarlyTermination",
+    "FitFactors",
     "FullyConnected",
     "Layer",
     "MaxPool",
