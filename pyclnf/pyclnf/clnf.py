@@ -62,7 +62,7 @@ class CLNF:
         threads: int = 1,
     ) -> None:
         self.model = load_model(model)
-        self.parameters = parameters or FitParameters.for_model(self.model.path)
+        self.parameters = parameters or FitParameters.for_model(self.model)
         self.multi_view = multi_view
         self.threads = threads
         self._fitter = Fitter(self.model, self.parameters, threads)

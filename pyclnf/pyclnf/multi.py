@@ -140,7 +140,7 @@ class MultiFaceTracker:
         if max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, got {max_faces}")
         self.model = load_model(model)
-        self.parameters = parameters or FitParameters.for_model(self.model.path)
+        self.parameters = parameters or FitParameters.for_model(self.model)
         self.threads = threads
         settings = replace(self.parameters, reinitialise_every=0)
         first = FaceTracker(self.model, detector, parameters=settings, threads=threads)

@@ -86,7 +86,7 @@ class FaceTracker:
         threads: int = 1,
     ) -> None:
         self.model = load_model(model)
-        self.parameters = parameters or FitParameters.for_model(self.model.path)
+        self.parameters = parameters or FitParameters.for_model(self.model)
         self.detector = _default_detector() if detector is None else detector
         self.threads = threads
         self._fitter = Fitter(self.model, self.parameters, threads)

@@ -144,7 +144,7 @@ class FullPythonAUPipeline:
         if isinstance(options.detector, str):
             self.detector = MTCNN(backend=options.detector, weights=self.models.mtcnn)
         self.stage = FaceStage(self.landmark_model, options.intrinsics)
-        self._parameters = FitParameters.for_model(self.models.landmarks, wild=options.wild)
+        self._parameters = FitParameters.for_model(self.landmark_model, wild=options.wild)
         self._by_frame: AnalysisRun | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from ..config import PART_PARAMETERS, FitParameters
 from ..errors import ModelFileError
 from ..io import (
     EarlyTermination,
+    FitFactors,
     SubModelDescription,
     read_ccnf,
     read_cen,
@@ -23,6 +24,7 @@ from ..io import (
     read_submodel_description,
     read_svr,
 )
+from .arrays import frozen
 from .loaded import Stamps, remember, sizes_of, stamps_of, unpickled
 from .patch_experts import CCNFExperts, CENExperts, PatchExperts, SVRExperts
 from .pdm import PDM
@@ -67,6 +69,8 @@ class LandmarkModel:
         With it, image fits stop at the first convincing starting pose.
     files : tuple of Path
         Every file that was read, parts included.
+    fit_factors : FitFactors
+        How its fit departs from OpenFace's settings for CLNF; of a part, they are not used.
     stamps : tuple or None
         Size and time of change of each file when it was read; None for a model that was put together otherwise.
 
@@ -83,6 +87,7 @@ class LandmarkModel:
     validator: DetectionValidator | None
     early_termination: EarlyTermination | None
     files: tuple[Path, ...]
+    fit_factors: FitFactors = field(default_factory=FitFactors)
     stamps: Stamps | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -122,7 +127,7 @@ class LandmarkModel:
             if d.name not in PART_PARAMETERS:
                 raise ModelFileError(description.path, 0, f"unknown part {d.name!r}")
             model = cls.load(d.path)
-            whole, part = d.pairs[:, 0].astype(np.intp), d.pairs[:, 1].astype(np.intp)
+            whole, part = (frozen(column, np.intp) for column in d.pairs.T)
             if (
                 whole.min() < 0
                 or part.min() < 0
@@ -133,7 +138,14 @@ class LandmarkModel:
             parts.append(Part(d.name, model, whole, part, PART_PARAMETERS[d.name]))
             files += model.files
         model = cls(
-            description.path, pdm, scales, tuple(parts), validator, early, tuple(dict.fromkeys(files))
+            path=description.path,
+            pdm=pdm,
+            scales=scales,
+            parts=tuple(parts),
+            validator=validator,
+            early_termination=early,
+            files=tuple(dict.fromkeys(files)),
+            fit_factors=description.fit_factors,
         )
         object.__setattr__(model, "stamps", stamps_of(model.files))
         remember(model)

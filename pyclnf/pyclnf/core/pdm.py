@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import _core
 from ..io import PDMFile, read_pdm
+from .arrays import frozen
 from .geometry import euler_to_matrix
 
 Float32Array = npt.NDArray[np.float32]
@@ -19,13 +20,6 @@ def _f32(values: npt.ArrayLike, size: int, what: str) -> Float32Array:
     out = np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
     if out.size != size:
         raise ValueError(f"{what} must hold {size} values, got {out.size}")
-    return out
-
-
-def _frozen(values: npt.ArrayLike) -> Float32Array:
-    """Read-only float32 copy."""
-    out: Float32Array = np.array(values, dtype=np.float32, order="C")
-    out.flags.writeable = False
     return out
 
 
@@ -55,9 +49,9 @@ class PDM:
     """
 
     def __init__(self, mean: npt.ArrayLike, basis: npt.ArrayLike, eigenvalues: npt.ArrayLike) -> None:
-        self.mean = _frozen(mean).reshape(-1)
-        self.basis = _frozen(basis)
-        self.eigenvalues = _frozen(eigenvalues).reshape(-1)
+        self.mean = frozen(mean, np.float32).reshape(-1)
+        self.basis = frozen(basis, np.float32)
+        self.eigenvalues = frozen(eigenvalues, np.float32).reshape(-1)
         if (
             self.basis.ndim != 2
             or self.basis.shape != (self.mean.size, self.eigenvalues.size)
@@ -107,7 +101,7 @@ class PDM:
     @cached_property
     def mean_points(self) -> Float32Array:
         """Mean shape, (n, 3), mm; read-only."""
-        return _frozen(self.mean.reshape(3, -1).T)
+        return frozen(self.mean.reshape(3, -1).T, np.float32)
 
     def shape_3d(self, params_local: npt.ArrayLike) -> Float32Array:
         """Unrotated 3D shape, (n, 3), mm."""
