@@ -129,7 +129,7 @@ class MultiFaceTracker:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        model: str | os.PathLike[str] | LandmarkModel = "auto",
         detector: FaceDetector | None = None,
         *,
         max_faces: int = MAX_FACES,

@@ -4,34 +4,54 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from pyclnf.choice import warn_of_choice
 from pyclnf.download import cached_sha256
-from pyclnf.errors import INSTALL_COMMAND, MissingModelError
+from pyclnf.errors import MissingModelError
+from pyclnf.manifest import combine, package_manifest
 from pyclnf.models import (
-    AU_DYNAMIC,
-    AU_STATIC,
+    LABELS,
     OPEN_FOLDER,
     LandmarkKind,
-    ModelStore,
-    au_files,
+    because,
+    best_landmarks,
     landmark_files,
     landmark_kind,
+    main_model_path,
+    once,
     open_model_path,
 )
+from pyclnf.store import ModelStore
 
-__all__ = ["OPEN_AU_FOLDER", "ModelSet", "ModelStore", "choose_models"]
+from .prediction.files import au_files
+
+__all__ = ["OPEN_AU_FOLDER", "ModelSet", "ModelStore", "choose_models", "openface_store"]
 
 PathLike = str | os.PathLike[str]
-SetName = Literal["openface", "open", "folder"]
 
+INSTALL_COMMAND = "pyfaceau models install"
+DEFAULT_GROUPS = ("clnf", "ceclm", "au", "mtcnn")
 OPEN_AU_FOLDER = Path(__file__).parent / "models_open"
-_KINDS: tuple[LandmarkKind, ...] = ("ceclm", "clnf")  # best first
-_LABELS = {"ceclm": "CE-CLM", "clnf": "CLNF"}
-_NOT_INTERCHANGEABLE = "their values are not interchangeable with those of OpenFace's models"
+
+_PACKAGES = ("pymtcnn", "pyclnf", "pyfaceau")  # each brings its part of the manifest
+_DYNAMIC, _STATIC = "main_dynamic_svms.txt", "main_static_svms.txt"
+_AU_FOLDER = "lib/local/FaceAnalyser/AU_predictors"
+_MTCNN_FOLDER = "lib/local/LandmarkDetector/model/mtcnn_detector"
+_MTCNN_FILES = ("MTCNN_detector.txt", "PNet.dat", "RNet.dat", "ONet.dat")
+_OPEN_ROOTS = (("open/pyclnf", OPEN_FOLDER), ("open/pyfaceau", OPEN_AU_FOLDER))
+
+
+def openface_store(folder: PathLike | None = None) -> ModelStore:
+    """Return the store of all of OpenFace's models: face detector, landmarks and action units.
+
+    Parameters
+    ----------
+    folder : path-like, optional
+        Look only here; see `ModelStore`.
+    """
+    return ModelStore(combine(*map(package_manifest, _PACKAGES)), folder, INSTALL_COMMAND)
 
 
 @dataclass(frozen=True)
@@ -54,8 +74,8 @@ class ModelSet:
         What was chosen and why, in one sentence that does not depend on the machine.
     fallback : bool
         Something better or asked for was not there, and the numbers depend on it.
-    roots : tuple of (str, Path)
-        Folders below which the files lie, and what `sha256` calls them.
+    store : ModelStore or None
+        Where OpenFace's files were found.
     """
 
     name: str
@@ -66,14 +86,14 @@ class ModelSet:
     mtcnn: Path | None
     choice: str
     fallback: bool
-    roots: tuple[tuple[str, Path], ...]
+    store: ModelStore | None = field(compare=False, repr=False)
 
     def files(self) -> tuple[Path, ...]:
         """List every model file of the set, once."""
         files = [*landmark_files(self.landmarks), *au_files(self.au_dynamic), *au_files(self.au_static)]
         if self.mtcnn is not None:
-            files += [self.mtcnn, *sorted(self.mtcnn.parent.glob("?Net.dat"))]
-        return tuple(dict.fromkeys(Path(os.path.abspath(path)) for path in files))
+            files += [self.mtcnn.parent / name for name in _MTCNN_FILES]
+        return tuple(once(files))
 
     def sha256(self) -> dict[str, str]:
         """Return the SHA-256 of every model file.
@@ -98,9 +118,12 @@ class ModelSet:
         return {self._key(path): cached_sha256(path) for path in files}
 
     def _key(self, path: Path) -> str:
-        for name, root in self.roots:
-            if path.is_relative_to(root):
-                return f"{name}/{path.relative_to(root).as_posix()}"
+        for name, root in _OPEN_ROOTS:
+            if path.is_relative_to(os.path.abspath(root)):
+                return f"{name}/{path.relative_to(os.path.abspath(root)).as_posix()}"
+        inside = None if self.store is None else self.store.name_of(path)
+        if inside is not None:
+            return f"openface/{inside}"
         try:
             relative = Path(os.path.relpath(path, Path(os.path.abspath(self.landmarks)).parent))
         except ValueError:  # Windows: another drive
@@ -138,14 +161,14 @@ def choose_models(models: PathLike = "auto", landmarks: PathLike = "auto") -> Mo
     if models == "open":
         return _open_set(landmarks)
     if models in ("auto", "openface"):
-        name, store, owner = "openface", ModelStore(), "OpenFace's models"
+        name, store, owner = "openface", openface_store(), "OpenFace's models"
     else:
         folder = Path(models)
         if not folder.is_dir():
             raise ValueError(
                 f"models must be 'auto', 'openface', 'open' or an existing folder, not {str(models)!r}"
             )
-        name, store, owner = str(folder), ModelStore(folder), "OpenFace's models from a given folder"
+        name, store, owner = str(folder), openface_store(folder), "OpenFace's models from a given folder"
     try:
         chosen = _openface_set(name, store, owner, landmarks)
     except MissingModelError as missing:
@@ -168,63 +191,43 @@ def _openface_set(name: str, store: ModelStore, owner: str, landmarks: PathLike)
     reason = "as asked for"
     fallback = False
     if landmarks == "auto":
-        main, lacking = _best_landmarks(store)
-        fallback = lacking > 0
-        reason = _because(lacking, "the CE-CLM model") if fallback else "their best form"
+        best = best_landmarks(store)
+        main, fallback = best.path, best.without is not None
+        reason = "their best form" if best.without is None else f"because {because(best.without)}"
     else:
-        main = _landmark_path(landmarks, store.main_model_path)
+        main = _landmark_path(landmarks, lambda kind: main_model_path(store, kind))
     kind = landmark_kind(main)
-    return ModelSet(
-        name,
-        main,
-        kind,
-        *store.au_model_paths(),
-        store.mtcnn_path(),
-        f"{owner} with {_label(landmarks, kind)}, {reason}.",
-        fallback,
-        tuple(("openface", Path(os.path.abspath(root))) for root in store.roots),
-    )
-
-
-def _best_landmarks(store: ModelStore) -> tuple[Path, int]:
-    """Return the best landmark model that is installed, and how many files the very best one lacks."""
+    dynamic = store.complete("au", f"{_AU_FOLDER}/{_DYNAMIC}")
     try:
-        return store.main_model_path("ceclm"), 0
-    except MissingModelError as error:
-        try:
-            return store.main_model_path("clnf"), len(error.missing)
-        except MissingModelError:
-            raise error from None
+        mtcnn = store.complete("mtcnn", f"{_MTCNN_FOLDER}/{_MTCNN_FILES[0]}")
+    except MissingModelError:  # pymtcnn finds the same weights elsewhere
+        mtcnn = None
+    sentence = f"{owner} with {_label(landmarks, kind)}, {reason}."
+    return ModelSet(name, main, kind, dynamic, dynamic.parent / _STATIC, mtcnn, sentence, fallback, store)
 
 
 def _open_set(landmarks: PathLike, without: MissingModelError | None = None) -> ModelSet:
-    main = _landmark_path("ceclm" if landmarks == "auto" else landmarks, open_model_path)
-    dynamic, static = OPEN_AU_FOLDER / AU_DYNAMIC, OPEN_AU_FOLDER / AU_STATIC
+    main = _landmark_path("ceclm" if landmarks == "auto" else landmarks, _open_landmarks)
+    dynamic, static = OPEN_AU_FOLDER / _DYNAMIC, OPEN_AU_FOLDER / _STATIC
     missing = [path for path in (dynamic, static) if not path.is_file()]
     if missing:
-        raise MissingModelError(missing, "this installation of pyfaceau has no open AU models")
+        raise MissingModelError(missing, remedy="Install pyfaceau again, with its open action-unit models")
     kind = landmark_kind(main)
     reason = "as asked for"
     if without is not None:
-        reason = f"{_because(len(without.missing), 'OpenFace')}; {_NOT_INTERCHANGEABLE}"
-    return ModelSet(
-        "open",
-        main,
-        kind,
-        dynamic,
-        static,
-        None,
-        f"The open models with {_label(landmarks, kind)}, {reason}.",
-        without is not None,
-        (
-            ("open/pyclnf", Path(os.path.abspath(OPEN_FOLDER))),
-            ("open/pyfaceau", Path(os.path.abspath(OPEN_AU_FOLDER))),
-        ),
-    )
+        reason = f"because {because(without)}; their values are not interchangeable with those of OpenFace's models"
+    sentence = f"The open models with {_label(landmarks, kind)}, {reason}."
+    return ModelSet("open", main, kind, dynamic, static, None, sentence, without is not None, None)
+
+
+def _open_landmarks(kind: str) -> Path:
+    if kind != "ceclm":
+        raise ValueError(f"the open model pack has landmarks='ceclm' only, not {kind!r}")
+    return open_model_path()
 
 
 def _landmark_path(landmarks: PathLike, of_kind: Callable[[str], Path]) -> Path:
-    if landmarks in _KINDS:
+    if landmarks in LABELS:
         return of_kind(str(landmarks))
     path = Path(landmarks)
     if not path.is_file():
@@ -236,9 +239,5 @@ def _landmark_path(landmarks: PathLike, of_kind: Callable[[str], Path]) -> Path:
 
 
 def _label(landmarks: PathLike, kind: LandmarkKind) -> str:
-    own = landmarks not in ("auto", *_KINDS)
-    return f"{'a given ' * own}{_LABELS[kind]} landmark{' model' if own else 's'}"
-
-
-def _because(number: int, owner: str) -> str:
-    return f"because {number} {'file' if number == 1 else 'files'} of {owner} {'is' if number == 1 else 'are'} missing"
+    given = landmarks != "auto" and landmarks not in LABELS
+    return f"a given {LABELS[kind]} landmark model" if given else f"{LABELS[kind]} landmarks"

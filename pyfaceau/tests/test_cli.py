@@ -11,9 +11,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pyclnf.manifest import openface_manifest
+from pyclnf.models import OPEN_FOLDER
 from pyfaceau.cli.app import app
 from pyfaceau.cli.extract import _targets
+from pyfaceau.models import OPEN_AU_FOLDER, openface_store
 
 
 def run(*arguments: object, **environment: str):
@@ -21,7 +22,7 @@ def run(*arguments: object, **environment: str):
 
 
 def place_installation(folder: Path) -> None:
-    for file in openface_manifest().select("clnf"):
+    for file in openface_store().manifest.select("clnf"):
         path = folder / "2.2.0/originals" / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -81,12 +82,12 @@ def test_install_without_consent_shows_the_licence_and_stops(tmp_path):
     result = run("models", "install", OPENFACE_MODELS_DIR=str(tmp_path))
     assert result.exit_code == 1
     assert "noncommercial" in result.output
-    assert openface_manifest().licence_url in result.output
+    assert openface_store().manifest.licence_url in result.output
     assert "--accept-license" in result.output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_install_from_a_folder_without_the_files_is_an_error_of_one_line(tmp_path):
+def test_install_from_a_folder_without_the_files_has_a_line_for_each(tmp_path):
     (tmp_path / "source").mkdir()
     arguments = [
         "models",
@@ -107,8 +108,9 @@ def test_install_from_a_folder_without_the_files_is_an_error_of_one_line(tmp_pat
     )
     assert process.returncode == 1
     errors = [line for line in process.stderr.splitlines() if "error" in line]
-    assert len(errors) == 1
-    assert "ONet.dat is not in" in errors[0]
+    assert errors[0] == "pyfaceau: error: 4 of 4 files could not be installed:"
+    assert len(errors) == 5
+    assert "ONet.dat is not in" in errors[2]
     assert "Traceback" not in process.stderr
 
 
@@ -127,13 +129,22 @@ def test_verify_names_wrong_files_and_has_status_1(tmp_path):
     place_installation(tmp_path)
     result = run("models", "verify", OPENFACE_MODELS_DIR=str(tmp_path), COLUMNS="200")
     assert result.exit_code == 1
-    assert "main_clnf_general.txt: not OpenFace 2.2.0's" in result.output
+    assert "main_clnf_general.txt is not OpenFace 2.2.0's" in result.output
     assert "`pyfaceau models install`" in result.output
 
 
-def test_verify_accepts_the_reference_files(shared):
-    result = run("models", "verify", OPENFACE_MODELS_DIR=str(shared / "openface"), COLUMNS="200")
-    assert result.exit_code == 0
+def test_verify_has_status_1_when_files_are_missing(shared):
+    environment = {"OPENFACE_MODELS_DIR": str(shared / "openface")}
+    assert run("models", "verify", "--group", "clnf", "--group", "au", **environment).exit_code == 0
+    result = run("models", "verify", **environment)
+    assert result.exit_code == 1
+    assert "4 files are missing" in result.output
+
+
+def test_list_shows_the_open_models(tmp_path):
+    output = run("models", "list", OPENFACE_MODELS_DIR=str(tmp_path)).output
+    for folder in (OPEN_FOLDER, OPEN_AU_FOLDER):
+        assert str(folder) in output
 
 
 def test_install_from_the_reference_files_copies_and_checks_them(shared, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,10 @@ import pytest
 
 from pyclnf import choice
 from pyclnf.errors import MissingModelError, ModelChoiceWarning
-from pyclnf.manifest import openface_manifest
+from pyclnf.manifest import MANIFEST_FILE
 from pyclnf.models import OPEN_FOLDER, open_model_path
 from pyfaceau import models
-from pyfaceau.models import OPEN_AU_FOLDER, choose_models
+from pyfaceau.models import OPEN_AU_FOLDER, choose_models, openface_store
 
 MODEL = "lib/local/LandmarkDetector/model"
 # Enough of OpenFace's descriptions to know what they describe; every other file is empty.
@@ -39,7 +40,7 @@ def _fresh(tmp_path, monkeypatch):
 
 def install(folder: Path, without: str = "nothing") -> Path:
     root = folder / "2.2.0/originals"
-    for file in openface_manifest().files:
+    for file in openface_store().manifest.files:
         path = root / file.path
         if without not in path.name:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +59,7 @@ def test_auto_takes_openface_with_ceclm_when_all_is_installed_and_is_silent(tmp_
 @pytest.mark.parametrize("name", ["auto", "openface", "folder"])
 def test_without_cen_files_openface_with_clnf_is_taken_and_warned_of(tmp_path, name):
     root = install(tmp_path, without="cen_patches")
-    with pytest.warns(ModelChoiceWarning, match='4 files of the CE-CLM model are missing.*landmarks="clnf"'):
+    with pytest.warns(ModelChoiceWarning, match='4 files of OpenFace are missing.*landmarks="clnf"'):
         chosen = choose_models(tmp_path if name == "folder" else name)
     assert (chosen.landmarks_kind, chosen.fallback) == ("clnf", True)
     assert chosen.landmarks == root / MODEL / "main_clnf_general.txt"
@@ -124,7 +125,7 @@ def test_without_any_models_the_command_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "OPEN_AU_FOLDER", tmp_path)
     with pytest.raises(MissingModelError, match="`pyfaceau models install`"):
         choose_models()
-    with pytest.raises(MissingModelError, match="no open AU models"):
+    with pytest.raises(MissingModelError, match="Install pyfaceau again"):
         choose_models("open")
 
 
@@ -160,11 +161,47 @@ def test_hashes_of_the_open_pack_have_names_that_do_not_depend_on_the_machine():
 
 def test_hashes_of_openface_have_the_same_names_in_every_installation(shared, tmp_path):
     installed = choose_models(shared / "openface", "clnf").sha256()
-    manifest = {f"openface/{file.path}": file.sha256 for file in openface_manifest().files}
+    manifest = {f"openface/{file.path}": file.sha256 for file in openface_store().manifest.files}
     assert installed == {name: manifest[name] for name in installed}
     checkout = tmp_path / "checkout"
     checkout.symlink_to(shared / "openface/2.2.0/originals")
     assert choose_models(checkout, "clnf").sha256() == installed
+    programs = tmp_path / "bin"  # where OpenFace's programs stand
+    programs.mkdir()
+    local = shared / "openface/2.2.0/originals/lib/local"
+    (programs / "model").symlink_to(local / "LandmarkDetector/model")
+    (programs / "AU_predictors").symlink_to(local / "FaceAnalyser/AU_predictors")
+    assert choose_models(programs, "clnf").sha256() == installed
+
+
+def test_a_set_of_models_survives_pickling():
+    chosen = choose_models("open")
+    again = pickle.loads(pickle.dumps(chosen))
+    assert again == chosen
+    assert again.sha256() == chosen.sha256()
+
+
+def test_no_file_of_the_packs_is_unread_and_no_two_have_one_name():
+    packs = [
+        (folder, path)
+        for folder in (OPEN_FOLDER, OPEN_AU_FOLDER)
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
+    assert set(choose_models("open").files()) == {path for _, path in packs}
+    names = [path.relative_to(folder) for folder, path in packs]
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_no_list_of_openfaces_files_is_kept_twice():
+    repository = Path(__file__).parents[2]
+    if not (repository / ".git").exists():
+        pytest.skip("not in a checkout of the repository")
+    tracked = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=False)
+    lists = [Path(name) for name in tracked.stdout.splitlines() if name.endswith(MANIFEST_FILE)]
+    assert sorted(path.parts[0] for path in lists) == ["pyclnf", "pyfaceau", "pymtcnn"]
+    combined = [file.path for file in openface_store().manifest.files]
+    assert sorted(set(combined)) == combined
 
 
 def test_hashes_of_a_given_landmark_model_are_named_from_its_description(tmp_path):
