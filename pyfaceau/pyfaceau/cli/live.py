@@ -78,7 +78,7 @@ def live(
                     _watch(pipeline, frames, report.show, max_frames)
                     summary = report.summary()
                 else:
-                    summary = _run_window(shown, pipeline, frames, max_frames)
+                    summary = _run_window(shown, pipeline, frames, max_frames, max_faces)
             except KeyboardInterrupt:  # the usual way to end it without a window
                 summary = _came_and_dropped(frames)
             typer.echo(summary)
@@ -144,7 +144,11 @@ class _Watched:
 
 
 def _run_window(
-    window: Window, pipeline: FullPythonAUPipeline, source: LiveSource, max_frames: int | None
+    window: Window,
+    pipeline: FullPythonAUPipeline,
+    source: LiveSource,
+    max_frames: int | None = None,
+    max_faces: int = 1,
 ) -> str:
     """Show results until the window is closed or the source ends; return the summary.
 
@@ -155,7 +159,9 @@ def _run_window(
 
     newest = _NewestResult()
     worker = threading.Thread(
-        target=newest.run_to_end, args=(_watch, pipeline, source, newest.put, max_frames), name="pyfaceau-stage"
+        target=newest.run_to_end,
+        args=(_watch, pipeline, source, newest.put, max_frames),
+        name="pyfaceau-stage",
     )
     rate, latencies = _Rate(), deque[float](maxlen=_LATENCIES_KEPT)
     worker.start()
@@ -165,7 +171,7 @@ def _run_window(
             if item is not None:
                 frame, results = item
                 fps = rate.after(source.now)
-                picture = live_picture(frame.image, results, window.room(frame.image))
+                picture = live_picture(frame.image, results, window.room(frame.image), max_faces)
                 window.show(picture, _status(fps, latencies[-1] if latencies else None, source.dropped))
                 latencies.append(source.now - frame.timestamp)
             elif newest.ended:
@@ -277,7 +283,7 @@ class _Report:
         )
 
     def summary(self) -> str:
-        """The last line."""
+        """Make the last line."""
         return _came_and_dropped(self._source)
 
 

@@ -10,15 +10,12 @@ import cv2
 from ..errors import PyFaceAUError
 
 if TYPE_CHECKING:
-    import tkinter
-
     from ..video import BGRImage
 
 _BACKGROUND, _FOREGROUND = "#282828", "#e0e0e0"
 _SCREEN_SHARE = 0.8  # of the screen that the window takes at first, at most
 _FIRST_HEIGHT = (480, 720)  # px of the first picture, least and greatest
 _LEAST = (320, 200)  # px of the window
-_ROOM_BESIDE = 2.0  # width of the first picture by its height, at most
 
 
 class WindowError(PyFaceAUError):
@@ -85,7 +82,7 @@ class Window:
         height = min(max(image.shape[0], least), greatest)
         screen = self._root.winfo_screenwidth(), self._root.winfo_screenheight()
         height = min(height, round(_SCREEN_SHARE * screen[1]))
-        return min(round(_ROOM_BESIDE * height), round(_SCREEN_SHARE * screen[0])), height
+        return round(_SCREEN_SHARE * screen[0]), height
 
     def show(self, picture: BGRImage, text: str) -> None:
         """Show a picture and a text, until the next ones."""
@@ -98,6 +95,8 @@ class Window:
         if not self._sized:  # from now on the window's size is the user's business
             self._root.geometry(f"{width}x{height + self._text.winfo_reqheight()}")
             self._root.deiconify()
+            self._root.lift()
+            self._root.focus_force()  # for the keys; on some desktops it would open behind the terminal
             self._sized = True
         self.update()
 
