@@ -99,7 +99,9 @@ def run_cascade(
     if len(boxes):
         refined = _split(batch.refine(which, boxes), found)
         found = [
-            _refined(candidates, output, settings.thresholds[1], (height, width)) if len(candidates) else candidates
+            _refined(candidates, output, settings.thresholds[1], (height, width))
+            if len(candidates)
+            else candidates
             for candidates, output in zip(found, refined, strict=True)
         ]
         which, boxes = _flat(found)

@@ -8,12 +8,12 @@ import threading
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from .backends.interface import DEFAULT_OPTIONS, Backend, EngineOptions, open_batch
+from .backends.registry import BackendName
 from .boxes import CELL
 from .cascade import CascadeSettings, run_cascade
 from .detection import Detection, choose_face
@@ -43,8 +43,9 @@ class MTCNN:
     Parameters
     ----------
     backend : str, default "auto"
-        What runs the networks: ``"native"`` (compiled), ``"numpy"``, ``"onnx"``, ``"cuda"``, ``"coreml"``, or ``"auto"``:
-        the compiled one, unless there is a CUDA device that is clearly faster. See :func:`pymtcnn.available_backends`.
+        What runs the networks: ``"native"`` (compiled), ``"numpy"``, ``"onnx"``, ``"cuda"``, ``"coreml"``, or
+        ``"auto"``: the compiled one, unless there is a CUDA device that is clearly faster. See
+        :func:`pymtcnn.available_backends`.
     weights : path-like or DetectorWeights, optional
         OpenFace's ``MTCNN_detector.txt`` or the folder with ``PNet.dat``, ``RNet.dat`` and ``ONet.dat``.
         By default the same weights from the installed ``mtcnn`` package.
@@ -109,7 +110,7 @@ class MTCNN:
 
     def __init__(
         self,
-        backend: str = "auto",
+        backend: BackendName | Literal["cpu"] = "auto",
         weights: str | os.PathLike[str] | DetectorWeights | None = None,
         min_face_size: float = DEFAULT_MIN_FACE_SIZE,
         thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
@@ -147,7 +148,10 @@ class MTCNN:
         names = {"native", "numpy"}
         backend = self._engine.name if self._engine.name in names else self._asked
         arguments = (backend, self.weights, self.min_face_size, self.thresholds, self.threads)
-        return _rebuild, (arguments, {"factor": self.factor, "options": self.options, "fallback": self.fallback})
+        return _rebuild, (
+            arguments,
+            {"factor": self.factor, "options": self.options, "fallback": self.fallback},
+        )
 
     @property
     def backend(self) -> str:

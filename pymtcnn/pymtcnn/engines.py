@@ -61,7 +61,9 @@ class BackendInfo:
     milliseconds: float | None = None
 
 
-def available_backends(measure: bool = False, options: EngineOptions = DEFAULT_OPTIONS) -> tuple[BackendInfo, ...]:
+def available_backends(
+    measure: bool = False, options: EngineOptions = DEFAULT_OPTIONS
+) -> tuple[BackendInfo, ...]:
     """List the engines, those that can run here first.
 
     Parameters
@@ -99,14 +101,14 @@ def _info(name: str, weights: DetectorWeights | None, options: EngineOptions) ->
 
 @lru_cache(maxsize=1)
 def _probe_frame() -> NDArray[np.uint8]:
-    """Smooth blotches, 640 x 480 px: some candidates for each network, as in a frame with a face or two."""
-    rng = np.random.default_rng(20)
-    coarse = rng.uniform(0, 255, (13, 17, 3))
-    y, x = np.linspace(0, 11.99, 480), np.linspace(0, 15.99, 640)
+    """Grey blotches, 640 x 480 px: 26 candidates for RNet and one for ONet, much like a frame with a face."""
+    coarse = np.random.default_rng(7).uniform(0, 255, (25, 33, 3)).mean(axis=2)
+    y, x = np.linspace(0, 23.99, 480), np.linspace(0, 31.99, 640)
     top, left = y.astype(int), x.astype(int)
-    down, right = (y - top)[:, None, None], (x - left)[:, None]
+    down, right = (y - top)[:, None], x - left
     rows = coarse[top] * (1 - down) + coarse[top + 1] * down
-    return np.ascontiguousarray(rows[:, left] * (1 - right) + rows[:, left + 1] * right, np.uint8)
+    grey = (rows[:, left] * (1 - right) + rows[:, left + 1] * right).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def probe(backend: Backend) -> float:
@@ -128,7 +130,7 @@ def probe(backend: Backend) -> float:
         The engine fails.
     """
     frame = _probe_frame()
-    times = []
+    times: list[float] = []
     began = time.perf_counter()
     while len(times) < 2 or time.perf_counter() - began < _PROBE_SECONDS:
         start = time.perf_counter()
@@ -254,13 +256,17 @@ def _has_cuda_build() -> bool:
 def _worthwhile_device(weights: DetectorWeights, options: EngineOptions) -> Backend | None:
     """Build the CUDA engine if it is clearly faster here; None if it is not, or cannot run."""
     times = _probe_times(weights, options)
-    _log.info("engines on a frame of 640 x 480 px: %s", ", ".join(f"{n} {ms:.2f} ms" for n, ms in times.items()))
+    _log.info(
+        "engines on a frame of 640 x 480 px: %s", ", ".join(f"{n} {ms:.2f} ms" for n, ms in times.items())
+    )
     if "cuda" not in times or times["cuda"] * _WORTH_IT > times["processor"]:
         return None
     try:
         device = create_engine("cuda", weights, replace(options, provider=None))
     except BackendError as error:
-        _warn(f"backend 'cuda' was the fastest here and does not start ({error}); the processor takes its place")
+        _warn(
+            f"backend 'cuda' was the fastest here and does not start ({error}); the processor takes its place"
+        )
         return None
     _warn(
         f"auto takes 'cuda' ({times['cuda']:.2f} ms a frame, {times['processor']:.2f} on the processor); boxes can "
@@ -271,8 +277,16 @@ def _worthwhile_device(weights: DetectorWeights, options: EngineOptions) -> Back
 
 def _probe_times(weights: DetectorWeights, options: EngineOptions) -> dict[str, float]:
     """Measure once a machine: later processes read the figures, so that they choose alike."""
-    facts = {"node": platform.node(), "cpu": platform.processor(), "device": str(options.device), **_versions()}
-    path = cache_folder() / f"engines-{key_of({**facts, 'threads': str(options.threads), **weights.sha256})}.json"
+    facts = {
+        "node": platform.node(),
+        "cpu": platform.processor(),
+        "device": str(options.device),
+        **_versions(),
+    }
+    path = (
+        cache_folder()
+        / f"engines-{key_of({**facts, 'threads': str(options.threads), **weights.sha256})}.json"
+    )
     kept = read_json(path).get("milliseconds")
     if isinstance(kept, dict) and isinstance(kept.get("processor"), float):
         return {str(name): float(ms) for name, ms in kept.items() if isinstance(ms, float)}

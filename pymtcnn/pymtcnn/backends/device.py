@@ -166,16 +166,13 @@ class _DeviceFrames:
         layout = self._backend.layout(self._shape[1:], levels)
         raw = self._backend.run("pnet", self._type, {"frames": self._frames, **layout.inputs})
         everything = interpret(raw.swapaxes(0, 1))
-        return [
-            [
-                NetworkOutput(
-                    everything.probability[(slice(i, i + 1), *place.cells)],
-                    everything.regression[(slice(i, i + 1), slice(None), *place.cells)],
-                )
-                for place in layout.places
-            ]
-            for i in range(self._shape[0])
-        ]
+        outputs: list[list[NetworkOutput]] = [[] for _ in range(self._shape[0])]
+        for place in layout.places:
+            rows, columns = place.cells
+            for i, found in enumerate(outputs):
+                probability = everything.probability[i : i + 1, rows, columns]
+                found.append(NetworkOutput(probability, everything.regression[i : i + 1, :, rows, columns]))
+        return outputs
 
     def refine(self, which: Index, boxes: Float32) -> NetworkOutput:
         return self._candidates("rnet", RNET_SIDE, which, boxes)
@@ -186,7 +183,9 @@ class _DeviceFrames:
     def _candidates(self, stage: _Stage, side: int, which: Index, boxes: Float32) -> NetworkOutput:
         raw = np.concatenate(
             [
-                self._run(stage, side, which[start : start + _LARGEST_BATCH], boxes[start : start + _LARGEST_BATCH])
+                self._run(
+                    stage, side, which[start : start + _LARGEST_BATCH], boxes[start : start + _LARGEST_BATCH]
+                )
                 for start in range(0, len(boxes), _LARGEST_BATCH)
             ]
         )

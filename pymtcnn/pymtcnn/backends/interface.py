@@ -36,7 +36,7 @@ RNET_SIDE = 24
 ONET_SIDE = 48
 
 ComputeUnits = Literal["all", "cpu_only", "cpu_and_gpu", "cpu_and_neural_engine"]
-Precision = Literal["float16", "float32"]
+Precision = Literal["float32", "mixed"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ class EngineOptions:
         Number of the device (``cuda``).
     compute_units : {"all", "cpu_only", "cpu_and_gpu", "cpu_and_neural_engine"}
         What CoreML may use (``coreml``).
-    precision : {"float16", "float32"}
-        Arithmetic of CoreML (``coreml``). The neural engine knows float16 only.
+    precision : {"float32", "mixed"}
+        Arithmetic of CoreML (``coreml``): float32, or float16 in ONet, the only network where it moves boxes by less
+        than 0.1 px. CoreML's neural engine computes in float16 only.
 
     Raises
     ------
@@ -67,7 +68,7 @@ class EngineOptions:
     provider: str | None = None
     device: int = 0
     compute_units: ComputeUnits = "all"
-    precision: Precision = "float16"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -213,7 +214,7 @@ class _OneByOne:
 
 
 def _joined(which: Index, parts: list[NetworkOutput]) -> NetworkOutput:
-    """Outputs of the frames, put into the order of their squares."""
+    """Join the frames' outputs in the order of their squares."""
     if len(parts) == 1:
         return parts[0]
     order = np.argsort(np.argsort(which, kind="stable"))

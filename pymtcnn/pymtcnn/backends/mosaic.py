@@ -110,11 +110,11 @@ def build_mosaic(levels: Sequence[PyramidLevel], frame_width: int) -> Mosaic:
     row_weights = np.zeros((2, height, width), np.float32)
     valid = np.zeros((height - 2, width - 2), np.bool_)
     for level, place in zip(levels, places, strict=True):
-        area = _area(place, 0)
+        down, across = _area(place, 0)
         rows = level.rows.reshape(2, 1, -1, 1) * frame_width
-        taps[(..., *area)] = rows + _columns(level).reshape(1, 2, 1, -1)
-        column_weights[(slice(None), *area)] = np.stack([level.left, level.right])[:, None, :]
-        row_weights[(slice(None), *area)] = np.stack([level.upper, level.lower])[:, :, 0]
+        taps[..., down, across] = rows + _columns(level).reshape(1, 2, 1, -1)
+        column_weights[:, down, across] = np.stack([level.left, level.right])[:, None, :]
+        row_weights[:, down, across] = np.stack([level.upper, level.lower])[:, :, 0]
         valid[_area(place, 2)] = True
     return Mosaic(
         height,

@@ -129,8 +129,6 @@ class NativeBackend:
         return interpret(self.onet.core.crops(frame, boxes, ONET_SIDE, self.threads).T)
 
 
-
-
 def unavailable(options: EngineOptions) -> str | None:
     """Nothing is missing where this module can be imported."""
     del options

@@ -1,6 +1,6 @@
 """The networks by ONNX Runtime: on the CPU one by one, on any other provider as `pymtcnn.backends.device` runs them.
 
-On the CPU it is slower than the compiled engine; it serves where that one is missing or ONNX Runtime is what is trusted.
+On the CPU it is slower than the compiled engine, and serves where that one is missing.
 """
 
 from __future__ import annotations

@@ -53,7 +53,9 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), names, name=f"node_{name}", **attributes))
         return name
 
-    def model(self, weights: NetworkWeights, inputs: list[Any], last: str, output_shape: list[Any]) -> ModelProto:
+    def model(
+        self, weights: NetworkWeights, inputs: list[Any], last: str, output_shape: list[Any]
+    ) -> ModelProto:
         for node in self.nodes:
             for i, name in enumerate(node.output):
                 if name == last:
@@ -66,7 +68,10 @@ class _Graph:
             self.constants,
         )
         model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="pymtcnn"
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="pymtcnn",
         )
         helper.set_model_props(model, {"weights_sha256": weights.sha256})
         checker.check_model(model, full_check=True)
@@ -103,12 +108,14 @@ def _network(
             if valid is not None:
                 tensor = graph.add("Where", valid, tensor, graph.constant(_NOTHING))
                 valid = None
-            shape = {"kernel_shape": [layer.size] * 2, "strides": [layer.stride] * 2}
+            window, step = [layer.size] * 2, [layer.stride] * 2
             beyond = -(side - layer.size) % layer.stride if side > 0 else 0
             if padded and beyond:
                 pads = graph.constant(np.array([0, 0, 0, 0, 0, 0, beyond, beyond], np.int64))
                 tensor = graph.add("Pad", tensor, pads, graph.constant(_NOTHING), mode="constant")
-            tensor = graph.add("MaxPool", tensor, ceil_mode=int(not padded), **shape)
+            tensor = graph.add(
+                "MaxPool", tensor, ceil_mode=int(not padded), kernel_shape=window, strides=step
+            )
             side = -(-(side - layer.size) // layer.stride) + 1
         elif isinstance(layer, PReLU):
             slopes = layer.slopes if dense else layer.slopes[:, None, None]
@@ -223,8 +230,8 @@ def crops_model(weights: NetworkWeights, frame_type: FrameType) -> ModelProto:
     Returns
     -------
     onnx.ModelProto
-        Inputs: ``frames`` (b, H, W, 3); ``rows`` (n, 2, s, 1, 1) and ``columns`` (n, 1, 1, 2, s) int64, whose sum is the
-        position of a pixel among those of all frames; ``row_weights`` (n, 2, s, 1, 1, 1) and ``column_weights``
+        Inputs: ``frames`` (b, H, W, 3); ``rows`` (n, 2, s, 1, 1) and ``columns`` (n, 1, 1, 2, s) int64, whose sum is
+        the position of a pixel among those of all frames; ``row_weights`` (n, 2, s, 1, 1, 1) and ``column_weights``
         (n, 1, 1, 2, s, 1), 0 outside the frame. Output (n, 6) or (n, 16).
     """
     side = _SIDES[weights.name]

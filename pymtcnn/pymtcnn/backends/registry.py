@@ -81,9 +81,7 @@ def why_not(name: str, options: EngineOptions = DEFAULT_OPTIONS) -> str | None:
     return reason
 
 
-def create_engine(
-    name: str, weights: DetectorWeights, options: EngineOptions = DEFAULT_OPTIONS
-) -> Backend:
+def create_engine(name: str, weights: DetectorWeights, options: EngineOptions = DEFAULT_OPTIONS) -> Backend:
     """Build the networks on the named engine.
 
     Parameters

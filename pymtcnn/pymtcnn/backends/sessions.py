@@ -43,9 +43,7 @@ def unavailable_provider(provider: str) -> str | None:
     return f"the installed ONNX Runtime has no {provider}, only {', '.join(present)}{remedy}"
 
 
-def create_session(
-    model: ModelProto, provider: str, options: EngineOptions
-) -> onnxruntime.InferenceSession:
+def create_session(model: ModelProto, provider: str, options: EngineOptions) -> onnxruntime.InferenceSession:
     """Make a session that runs on a provider, or fails.
 
     Parameters
