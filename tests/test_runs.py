@@ -104,7 +104,10 @@ def test_a_source_that_reuses_its_buffer_is_copied(pipeline, frames):
 
 def test_baseline_frames_without_a_face_keep_all_rows_as_predicted(pipeline, late_face, tmp_path):
     sink = Collector()
-    with pytest.warns(BaselineWarning, match="1 to 5"), pytest.raises(FinalPassError, match="1 to 5") as caught:
+    with (
+        pytest.warns(BaselineWarning, match="1 to 5"),
+        pytest.raises(FinalPassError, match="1 to 5") as caught,
+    ):
         pipeline.process_video(late_face, tmp_path / "out.csv", progress=False, baseline=(1, 5), sinks=[sink])
     partial = caught.value.partial
     assert len(partial) == 16
@@ -118,7 +121,9 @@ def test_baseline_frames_without_a_face_keep_all_rows_as_predicted(pipeline, lat
 
 
 @pytest.mark.parametrize("broken", ["cannot be opened", "stops half-way"])
-def test_results_of_a_person_are_kept_when_the_third_file_fails(pipeline, frames, folder_of, tmp_path, broken):
+def test_results_of_a_person_are_kept_when_the_third_file_fails(
+    pipeline, frames, folder_of, tmp_path, broken
+):
     files = [folder_of(frames[:8]), folder_of(frames[8:16]), folder_of(frames[16:20])]
     (files[2] / ("000.png" if broken == "cannot be opened" else "zzz.png")).write_bytes(b"not an image")
     outputs = [tmp_path / f"{n}.csv" for n in range(3)]
@@ -128,7 +133,9 @@ def test_results_of_a_person_are_kept_when_the_third_file_fails(pipeline, frames
     assert [len(pd.read_csv(path)) for path in outputs[:2]] == [8, 8]
     assert (tmp_path / "2.partial.csv").exists() == (broken == "stops half-way")
     joined = pipeline.process_frames(frames[: 16 if broken == "cannot be opened" else 20], fps=25.0)
-    kept = pd.concat([action_units(table) for table in [*caught.value.completed, caught.value.partial] if len(table)])
+    kept = pd.concat(
+        [action_units(table) for table in [*caught.value.completed, caught.value.partial] if len(table)]
+    )
     np.testing.assert_array_equal(kept, action_units(joined))
 
 
@@ -142,11 +149,15 @@ def test_results_before_a_failing_file_are_in_the_error(pipeline, frames, folder
 def test_baseline_frames_are_those_of_the_video_for_every_face(choice, frames):
     """The second face comes in frame 11; frames 1 to 10 are nobody's but the first one's."""
     away = np.full_like(frames[0], 90)
-    pairs = [np.hstack([a, b if n >= 10 else away]) for n, (a, b) in enumerate(zip(frames, frames, strict=True))]
+    pairs = [
+        np.hstack([a, b if n >= 10 else away]) for n, (a, b) in enumerate(zip(frames, frames, strict=True))
+    ]
     pipeline = FullPythonAUPipeline(**choice, max_faces=2)
-    with pytest.warns(BaselineWarning, match="1 to 10"), pipeline.run(baseline=(1, 10)) as run:
-        for pair in pairs:
+    with pipeline.run(baseline=(1, 10)) as run:
+        for pair in pairs[:10]:
             run.process(pair)
+        with pytest.warns(BaselineWarning, match="1 to 10"):
+            _ = [run.process(pair) for pair in pairs[10:]]  # faces are looked for in every eighth frame
         table = run.finish()
     alone = FullPythonAUPipeline(**choice, max_faces=2).process_frames(pairs, fps=25.0)
     second = table["face_id"] == 1
@@ -158,7 +169,9 @@ def test_baseline_frames_are_those_of_the_video_for_every_face(choice, frames):
 
 def test_a_recording_as_baseline_of_several_faces_is_refused(choice, late_face):
     with pytest.raises(ValueError, match="shows one person"):
-        FullPythonAUPipeline(**choice, max_faces=2).process_video(late_face, progress=False, baseline=late_face)
+        FullPythonAUPipeline(**choice, max_faces=2).process_video(
+            late_face, progress=False, baseline=late_face
+        )
 
 
 @pytest.mark.parametrize("baseline", [(0, 5), (5, 1), (1, 2, 3), (1.5, 3), (True, 3)])
@@ -189,9 +202,11 @@ def test_newcomers_do_not_fill_the_memory(choice):
     rng = np.random.default_rng(0)
     frame = cv2.resize(rng.integers(0, 256, (24, 32, 3), np.uint8), (320, 240), interpolation=cv2.INTER_CUBIC)
     box = np.array([100, 60, 120, 120], np.float32)
-    shape = pipeline.landmark_model.pdm.params_from_box(box)
-    landmarks = pipeline.landmark_model.pdm.project(shape, np.zeros(pipeline.landmark_model.pdm.n_modes))
-    people = People(pipeline.action_units)
+    shape = pipeline.engine.landmark_model.pdm.params_from_box(box)
+    landmarks = pipeline.engine.landmark_model.pdm.project(
+        shape, np.zeros(pipeline.engine.landmark_model.pdm.n_modes)
+    )
+    people = People(pipeline.engine.action_units)
     tracemalloc.start()
     try:
         for generation in range(250):
@@ -215,7 +230,7 @@ def test_newcomers_do_not_fill_the_memory(choice):
 
 def test_somebody_who_comes_back_goes_on_where_they_left(choice, frames):
     pipeline = FullPythonAUPipeline(**choice)
-    models: ActionUnitModels = pipeline.action_units
+    models: ActionUnitModels = pipeline.engine.action_units
     fits = [pipeline.process_frame(frame).fit for frame in frames]
     staying, leaving = People(models), People(models)
     for number, (frame, fit) in enumerate(zip(frames, fits, strict=True)):
@@ -235,7 +250,7 @@ def test_endless_runs_keep_no_history(pipeline, frames, mode):
         for _ in range(3):
             for frame in frames:
                 run.process(frame)
-        state = run._people.state()
+        state = run.people.state()
         kept = {name: array.size for name, array in state.items() if name.startswith("face.0.")}
     rows = ("intensities", "presences", "valid", "projections")
     assert all(kept[f"face.0.{name}.rows"] == 0 for name in rows)
