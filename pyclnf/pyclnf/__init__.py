@@ -10,6 +10,7 @@ from .core.model import LandmarkModel
 from .core.pdm import PDM
 from .errors import MissingModelError, ModelFileError, PyCLNFError
 from .fit import FaceFit, PartFit
+from .instructions import available_instruction_sets, instruction_set
 from .multi import MultiFaceTracker, TrackedFace
 from .tracking import FaceTracker
 
@@ -26,5 +27,7 @@ __all__ = [
     "PartFit",
     "PyCLNFError",
     "TrackedFace",
+    "available_instruction_sets",
+    "instruction_set",
 ]
 __version__ = "2.0.0"
