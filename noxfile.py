@@ -36,7 +36,7 @@ def _other_sets(session):
 
 @nox.session
 def tests(session):
-    """Run every test, and the numeric ones with each instruction set; those that need ../shared are skipped without it."""
+    """Run every test, and the numeric ones with each instruction set; without ../shared some are skipped."""
     session.install(*PACKAGES, *BUILD)  # with what a test needs to build source distributions
     # One run a folder: the packages' tests do not see each other's helper modules.
     for folder in session.posargs or TESTS:
