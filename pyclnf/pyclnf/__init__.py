@@ -12,6 +12,7 @@ from .core.pdm import PDM
 from .core.pose import Camera, head_pose, landmarks_3d
 from .errors import MissingModelError, ModelFileError, PyCLNFError
 from .fit import FaceFit, PartFit
+from .instructions import available_instruction_sets, instruction_set
 from .multi import MultiFaceTracker, TrackedFace
 from .tracking import FaceTracker
 
@@ -30,8 +31,10 @@ __all__ = [
     "PartFit",
     "PyCLNFError",
     "TrackedFace",
+    "available_instruction_sets",
     "estimate_gaze",
     "head_pose",
+    "instruction_set",
     "landmarks_3d",
 ]
 __version__ = "2.0.0"
