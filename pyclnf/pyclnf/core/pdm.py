@@ -61,7 +61,7 @@ class PDM:
                 f"a PDM needs mean (3n,), basis (3n, m) and eigenvalues (m,), got {self.mean.shape}, "
                 f"{self.basis.shape} and {self.eigenvalues.shape}"
             )
-        self._core = _core.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
+        self.compiled = _core.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
 
     def __copy__(self) -> PDM:
         return self
@@ -105,7 +105,7 @@ class PDM:
 
     def shape_3d(self, params_local: npt.ArrayLike) -> Float32Array:
         """Unrotated 3D shape, (n, 3), mm."""
-        planar = self._core.shape_3d(_f32(params_local, self.n_modes, "params_local"))
+        planar = self.compiled.shape_3d(_f32(params_local, self.n_modes, "params_local"))
         return np.ascontiguousarray(planar.reshape(3, -1).T)
 
     def project(self, params_global: npt.ArrayLike, params_local: npt.ArrayLike) -> Float32Array:
@@ -117,7 +117,7 @@ class PDM:
 
     def project_planar(self, params_global: Float32Array, params_local: Float32Array) -> Float32Array:
         """Landmarks as the optimiser keeps them: (2n,), all x then all y."""
-        out: Float32Array = self._core.project(params_global, params_local)
+        out: Float32Array = self.compiled.project(params_global, params_local)
         return out
 
     def jacobian(
@@ -131,14 +131,14 @@ class PDM:
             Columns: scale, three body-frame rotation increments, tx, ty, modes.
         """
         g, p = _f32(params_global, 6, "params_global"), _f32(params_local, self.n_modes, "params_local")
-        return np.ascontiguousarray(self._core.jacobian(g, p, rigid).T)
+        return np.ascontiguousarray(self.compiled.jacobian(g, p, rigid).T)
 
     def updated(
         self, params_global: npt.ArrayLike, params_local: npt.ArrayLike, step: npt.ArrayLike
     ) -> tuple[Float32Array, Float32Array]:
         """Parameters after a step in the coordinates of :meth:`jacobian`; the rotation stays a rotation."""
         g, p = _f32(params_global, 6, "params_global"), _f32(params_local, self.n_modes, "params_local")
-        out: tuple[Float32Array, Float32Array] = self._core.update(
+        out: tuple[Float32Array, Float32Array] = self.compiled.update(
             g, p, np.ascontiguousarray(step, dtype=np.float32).reshape(-1)
         )
         return out
@@ -211,7 +211,7 @@ class PDM:
         self, landmarks: Float32Array, rotation: npt.ArrayLike = (0.0, 0.0, 0.0)
     ) -> tuple[Float32Array, Float32Array]:
         """Like :meth:`fit_landmarks`, for landmarks as (2n,), all x then all y."""
-        out: tuple[Float32Array, Float32Array] = self._core.fit_landmarks(
+        out: tuple[Float32Array, Float32Array] = self.compiled.fit_landmarks(
             landmarks, np.ascontiguousarray(rotation, dtype=np.float32).reshape(-1)
         )
         return out
@@ -235,63 +235,5 @@ class PDM:
         to_reference, to_image : ndarray, shape (2, 2), float32
             :func:`~pyclnf.core.geometry.align_similarity` of the two shapes, and its inverse.
         """
-        out: tuple[Float32Array, Float32Array] = self._core.reference_frame(landmarks, params_local, scale)
+        out: tuple[Float32Array, Float32Array] = self.compiled.reference_frame(landmarks, params_local, scale)
         return out
-
-    def mean_shift_fit(
-        self,
-        *,
-        responses: Float32Array,
-        visible: npt.NDArray[np.uint8],
-        weights: Float32Array | None,
-        base: Float32Array,
-        kernel: Float32Array,
-        to_reference: Float32Array,
-        to_image: Float32Array,
-        params_global: Float32Array,
-        params_local: Float32Array,
-        rigid: bool,
-        iterations: int,
-        regularisation: float,
-        sigma: float,
-        likelihoods: Float32Array | None = None,
-    ) -> float:
-        """Regularised landmark mean shift on response maps; updates both parameter arrays in place.
-
-        Parameters
-        ----------
-        responses : ndarray, shape (n, window, 16), float32
-        visible : ndarray, shape (n,), uint8
-        weights : ndarray, shape (n,), float32, or None
-            Of the landmarks; None for equal ones.
-        base : ndarray, shape (2n,), float32
-            Planar landmarks on which the maps are centred.
-        kernel : ndarray, shape (10 * window, 16), float32
-            See :func:`pyclnf.core.mean_shift.kernel_table`.
-        to_reference, to_image : ndarray, shape (2, 2), float32
-            Similarities between the image and the frame of the maps.
-        params_global, params_local : ndarray, float32
-            Start, and result.
-        rigid : bool
-            Update the global parameters only.
-        iterations : int
-            At most; the fit stops when the shape moves less than 0.01 px in all.
-        regularisation, sigma : float
-        likelihoods : ndarray, shape (n,), float32, optional
-            Receives the likelihood of each landmark, -1e8 where it is not visible.
-
-        Returns
-        -------
-        float
-            Mean log likelihood if `likelihoods` is given, else 0.
-
-        References
-        ----------
-        OpenFace 2.2, ``LandmarkDetectorModel.cpp``, ``NU_RLMS``.
-        """
-        return float(
-            self._core.rlms(
-                responses, visible, weights, base, kernel, to_reference, to_image,
-                params_global, params_local, rigid, iterations, regularisation, sigma, likelihoods,
-            )
-        )  # fmt: skip
