@@ -99,8 +99,8 @@ class CLNF:
         """
         grey = to_grey(image)
         self._fitter.reset()
-        detected = fit_in_image(self._fitter, grey, checked_box(box), self.multi_view)
-        return face_fit(self._fitter, detected)
+        tracked = fit_in_image(self._fitter, grey, checked_box(box), self.multi_view)
+        return face_fit(self._fitter, tracked)
 
 
 def load_model(model: str | os.PathLike[str] | LandmarkModel) -> LandmarkModel:

@@ -196,7 +196,7 @@ class FaceTracker:
         Returns
         -------
         FaceFit
-            With ``success=False`` and the last landmarks where there is no face.
+            With ``valid=False`` and the last landmarks where there is no face.
 
         Raises
         ------

@@ -63,7 +63,7 @@ class FaceStage:
         groups: Collection[str],
     ) -> FrameResult:
         """Analyse the next frame of a face; gaze and 3D landmarks are computed only for their `groups` of columns."""
-        analysis = analyser.process(frame.image, fit.landmarks, fit.success)
+        analysis = analyser.process(frame.image, fit.landmarks, fit.valid)
         return self._result(frame, face_id, fit, analyser, analysis, groups)
 
     def in_image(
@@ -98,7 +98,7 @@ class FaceStage:
             frame.number,
             frame.timestamp,
             face_id,
-            fit.detected,
+            fit.tracked,
             fit.confidence,
             fit.landmarks if seen else np.full_like(fit.landmarks, np.nan),
             landmarks_3d(*shape) if want_3d and seen else None,
