@@ -180,6 +180,11 @@ class Identities:
                 self._held[slot].move_to(box, self._frame)
         return {slot: person.face_id for slot, person in sorted(self._held.items())}
 
+    @property
+    def expected(self) -> frozenset[int]:
+        """Identities that may appear in the next frames: those in the picture and those that may come back."""
+        return frozenset(person.face_id for person in self._held.values()) | frozenset(self._lost)
+
     def _lose(self, slots: Iterable[int]) -> None:
         for slot in slots:
             person = self._held.pop(slot)

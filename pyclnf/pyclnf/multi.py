@@ -129,7 +129,7 @@ class MultiFaceTracker:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        model: str | os.PathLike[str] | LandmarkModel = "auto",
         detector: FaceDetector | None = None,
         *,
         max_faces: int = MAX_FACES,
@@ -247,6 +247,11 @@ class MultiFaceTracker:
                 started.append(number)
         self._frame += 1
         return self._faces(started)
+
+    @property
+    def expected_ids(self) -> frozenset[int] | None:
+        """Numbers of the faces that are followed or may come back; None where numbers are those of trackers."""
+        return None if self._identities is None else self._identities.expected
 
     def _new_faces(self, frame: npt.NDArray[Any]) -> list[Box]:
         """Find faces that no tracker holds."""

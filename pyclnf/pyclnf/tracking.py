@@ -79,7 +79,7 @@ class FaceTracker:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        model: str | os.PathLike[str] | LandmarkModel = "auto",
         detector: FaceDetector | None = None,
         *,
         parameters: FitParameters | None = None,
