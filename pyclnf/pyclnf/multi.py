@@ -16,7 +16,7 @@ from .core.image import to_grey
 from .core.model import LandmarkModel
 from .fit import FaceFit, face_fit
 from .identity import Identities
-from .overlap import Box, bounding_box, same_face
+from .overlap import Box, bounding_box, is_box, same_face
 from .tracking import FaceDetector, FaceTracker, _Restored
 
 # OpenFace 2.2: FaceLandmarkVidMulti.cpp
@@ -258,7 +258,7 @@ class MultiFaceTracker:
         held = [bounding_box(slot.fit.landmarks) for slot in self._slots if slot.fit is not None]
         if self._frame % _SEARCH_EVERY or len(held) == len(self._slots):
             return []
-        found = [_as_box(detection.box) for detection in self.detector.detect(frame)]
+        found = [_as_box(d.box) for d in self.detector.detect(frame) if is_box(d.box)]
         return [box for box in found if not any(same_face(box, other) for other in held)]
 
     def _faces(self, started: list[int]) -> list[TrackedFace]:

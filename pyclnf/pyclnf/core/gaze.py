@@ -60,7 +60,8 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
     Returns
     -------
     Gaze or None
-        None if the model has no eye models.
+        None if the model has no eye models. Directions and angles are NaN where the pose is, or where the fit of the
+        face or of an eye has no scale.
 
     References
     ----------
@@ -73,12 +74,13 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
     head = euler_to_matrix(np.asarray(pose, dtype=np.float64)[3:])
     face = landmarks_3d(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
     points = [_eye_3d(eye, pdms, camera) for eye in eyes]
-    directions = np.stack(
-        [
-            _direction(eye, face[list(corners)].mean(axis=0), head)
-            for eye, corners in zip(points, EYE_CORNERS, strict=True)
-        ]
-    )
+    with np.errstate(invalid="ignore"):  # NaN stays NaN
+        directions = np.stack(
+            [
+                _direction(eye, face[list(corners)].mean(axis=0), head)
+                for eye, corners in zip(points, EYE_CORNERS, strict=True)
+            ]
+        )
     mean = directions.mean(axis=0)
     return Gaze(
         directions,

@@ -70,7 +70,13 @@ def align_similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> npt.NDArra
     Returns
     -------
     ndarray, shape (2, 2), float32
-        ``A`` with ``target - mean(target) ~ (source - mean(source)) @ A.T``.
+        ``A`` with ``target - mean(target) ~ (source - mean(source)) @ A.T``. NaN where all source points are one, or a
+        point is not finite.
+
+    Raises
+    ------
+    ValueError
+        If the sets differ in size or have fewer than two points.
 
     Notes
     -----

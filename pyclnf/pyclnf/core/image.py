@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from .. import _core
 
+LARGEST_SIDE = 16384  # px of a warped image
+
 
 def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Return an 8-bit image; 16-bit values are divided by 256 and rounded half to even, as OpenFace does.
@@ -30,6 +32,7 @@ def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a NumPy array, got {type(image).__name__}")
+    image = np.asarray(image)  # a numpy.matrix keeps two axes, whatever is cut out of it
     if image.size == 0:
         raise ValueError(
             f"image is empty (shape {image.shape}): was it read from a file that does not exist?"
@@ -85,17 +88,29 @@ def warp_affine_u8(
     Returns
     -------
     ndarray, shape (height, width[, channels]), uint8
-        Equal to ``cv2.warpAffine(image, matrix, size)`` of OpenCV 4.6, whatever OpenCV is installed.
+        Equal to ``cv2.warpAffine(image, matrix, size)`` of OpenCV 4.6, whatever OpenCV is installed. Black where the
+        matrix or its inverse is not finite.
+
+    Raises
+    ------
+    ValueError
+        If a side of the output is not between 1 and 16384 px.
     """
     m = np.asarray(matrix, dtype=np.float64).reshape(2, 3)
+    width, height = (int(n) for n in size)
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+        raise ValueError(f"the size must be from 1 to {LARGEST_SIDE} px, got {width} x {height}")
     det = m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
     d = 1.0 / det if det != 0 else 0.0
     a00, a11, a01, a10 = m[1, 1] * d, m[0, 0] * d, -m[0, 1] * d, -m[1, 0] * d
     inverse = np.array(
         [[a00, a01, -a00 * m[0, 2] - a01 * m[1, 2]], [a10, a11, -a10 * m[0, 2] - a11 * m[1, 2]]]
     )
+    image = np.asarray(image)
+    if not np.isfinite(inverse).all():
+        return np.zeros((height, width, *image.shape[2:]), np.uint8)
     frame = image[:, :, None] if image.ndim == 2 else image
     if frame.strides[2] != 1:
         frame = np.ascontiguousarray(frame)
-    out: npt.NDArray[np.uint8] = _core.warp_inverse_u8(frame, inverse, int(size[0]), int(size[1]))
+    out: npt.NDArray[np.uint8] = _core.warp_inverse_u8(frame, inverse, width, height)
     return out[:, :, 0] if image.ndim == 2 else out

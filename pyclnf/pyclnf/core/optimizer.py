@@ -119,6 +119,11 @@ class Fitter:
     threads : int
         Threads for the response maps. Results do not depend on it.
 
+    Raises
+    ------
+    ValueError
+        If `threads` is less than 1.
+
     References
     ----------
     Baltrusaitis, Robinson, Morency: Constrained Local Neural Fields for Robust Facial Landmark Detection in the Wild.
@@ -127,6 +132,8 @@ class Fitter:
     """
 
     def __init__(self, model: LandmarkModel, parameters: FitParameters, threads: int = 1) -> None:
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
         self.model = model
         self.parameters = parameters
         self.threads = threads

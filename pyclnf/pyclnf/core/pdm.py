@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..errors import ModelFileError
 from ..io import PDMFile, read_pdm
+from ..overlap import checked_box
 from .arrays import frozen
 from .geometry import euler_to_matrix
 
@@ -43,6 +45,24 @@ class PDM:
     -----
     A model does not change: its arrays are read-only copies, and threads can share it.
 
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together, hold values that are not finite, or variances that are not positive.
+
+    Examples
+    --------
+    >>> from pyclnf import PDM
+    >>> from pyclnf.models import open_model_path
+    >>> pdm = PDM.from_file(open_model_path().parent / "pdm_68_open.txt")
+    >>> params_global = pdm.params_from_box((100, 80, 120, 130))
+    >>> landmarks = pdm.project(params_global, [0.0] * pdm.n_modes)
+    >>> landmarks.shape
+    (68, 2)
+    >>> found, _ = pdm.fit_landmarks(landmarks)
+    >>> bool(abs(found[0] - params_global[0]) < 1e-3)  # px/mm
+    True
+
     References
     ----------
     OpenFace 2.2, ``LandmarkDetector/src/PDM.cpp``.
@@ -61,6 +81,10 @@ class PDM:
                 f"a PDM needs mean (3n,), basis (3n, m) and eigenvalues (m,), got {self.mean.shape}, "
                 f"{self.basis.shape} and {self.eigenvalues.shape}"
             )
+        if not all(np.isfinite(array).all() for array in (self.mean, self.basis, self.eigenvalues)):
+            raise ValueError("a PDM needs finite values")
+        if not (self.eigenvalues > 0).all():
+            raise ValueError("the variances of a PDM must be positive")
         self.compiled = _core.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
 
     def __copy__(self) -> PDM:
@@ -81,7 +105,11 @@ class PDM:
         pyclnf.errors.ModelFileError
             If the file is missing, truncated or malformed.
         """
-        return cls.from_data(read_pdm(path))
+        data = read_pdm(path)
+        try:
+            return cls.from_data(data)
+        except ValueError as error:
+            raise ModelFileError(path, None, str(error)) from error
 
     @classmethod
     def from_data(cls, data: PDMFile) -> PDM:
@@ -163,16 +191,24 @@ class PDM:
         Returns
         -------
         ndarray, shape (6,), float32
+            Of scale 0 if the shape has no extent.
+
+        Raises
+        ------
+        ValueError
+            If the box is not four finite numbers with a positive size.
         """
-        x, y, width, height = (float(v) for v in np.asarray(box, dtype=np.float64).reshape(4))
+        x, y, width, height = (float(v) for v in checked_box(box))
         p = np.zeros(self.n_modes, np.float32) if params_local is None else params_local
         seen = (self.shape_3d(p) @ euler_to_matrix(rotation).astype(np.float32).T)[:, :2]
         low, high = seen.min(axis=0), seen.max(axis=0)
-        scale = (width / (high[0] - low[0]) + height / (high[1] - low[1])) / 2.0
-        centre = np.array([x + width / 2.0, y + height / 2.0]) - scale * (low + high) / 2.0
-        return np.array(
-            [scale, *np.asarray(rotation, dtype=np.float64).reshape(3), *centre], dtype=np.float32
-        )
+        extent = high - low
+        with np.errstate(over="ignore", invalid="ignore"):  # boxes beyond float32 give infinities
+            scale = (width / extent[0] + height / extent[1]) / 2.0 if (extent > 0).all() else 0.0
+            centre = np.array([x + width / 2.0, y + height / 2.0]) - scale * (low + high) / 2.0
+            return np.array(
+                [scale, *np.asarray(rotation, dtype=np.float64).reshape(3), *centre], dtype=np.float32
+            )
 
     def bounding_box(self, params_global: npt.ArrayLike, params_local: npt.ArrayLike) -> Float32Array:
         """Tight box of the landmarks: x, y, width, height in px."""
@@ -196,7 +232,8 @@ class PDM:
         -------
         params_global : ndarray, shape (6,), float32
         params_local : ndarray, shape (m,), float32
-            Not clamped to three standard deviations.
+            Not clamped to three standard deviations. Where a landmark is not finite, the global parameters are NaN and
+            these 0.
 
         References
         ----------
@@ -205,6 +242,8 @@ class PDM:
         points = np.asarray(landmarks, dtype=np.float32)
         if points.shape != (self.n_points, 2):
             raise ValueError(f"landmarks must be ({self.n_points}, 2), got {points.shape}")
+        if not np.isfinite(points).all():
+            return np.full(6, np.nan, np.float32), np.zeros(self.n_modes, np.float32)
         return self.fit_planar(np.ascontiguousarray(points.T).reshape(-1), rotation)
 
     def fit_planar(

@@ -117,7 +117,7 @@ def landmarks_3d(
     Returns
     -------
     ndarray, shape (n, 3), float64
-        x right, y down, z away from the camera, mm.
+        x right, y down, z away from the camera, mm. NaN where the fit has no scale or holds values that are not finite.
 
     References
     ----------
@@ -125,6 +125,8 @@ def landmarks_3d(
     """
     g = np.asarray(params_global, dtype=np.float64)
     points = np.asarray(landmarks, dtype=np.float64)
+    if g[0] == 0 or not (np.isfinite(g).all() and np.isfinite(points).all()):
+        return np.full((len(points), 3), np.nan)
     depth = camera.fx / g[0] + pdm.shape_3d(params_local).astype(np.float64) @ euler_to_matrix(g[1:4])[2]
     out = np.empty((len(points), 3))
     out[:, 0] = depth * (points[:, 0] - camera.cx) / camera.fx
@@ -155,7 +157,19 @@ def head_pose(
     -------
     ndarray, shape (6,), float64
         Tx, Ty, Tz in mm; pitch, yaw, roll in radians, about the axes of the camera (OpenFace's ``pose_*`` columns).
-        NaN where the fit has no scale or holds values that are not finite.
+        NaN where the fit has no scale or holds values that are not finite, and where all landmarks are one point.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyclnf import PDM, Camera, head_pose
+    >>> from pyclnf.models import open_model_path
+    >>> pdm = PDM.from_file(open_model_path().parent / "pdm_68_open.txt")
+    >>> params_global, params_local = np.array([0.5, 0, 0.2, 0, 320, 240]), np.zeros(pdm.n_modes)
+    >>> landmarks = pdm.project(params_global, params_local)
+    >>> pose = head_pose(pdm, params_global, params_local, landmarks, Camera.for_size(640, 480))
+    >>> bool(800 < pose[2] < 1200)  # about a metre away
+    True
 
     References
     ----------
@@ -165,10 +179,13 @@ def head_pose(
     points = np.asarray(landmarks, dtype=np.float64)
     if g[0] == 0 or not (np.isfinite(g).all() and np.isfinite(points).all()):
         return np.full(6, np.nan)
+    if (points == points[:1]).all():
+        return np.full(6, np.nan)  # seen from infinitely far
     depth = camera.fx / g[0]
     start = ((g[4] - camera.cx) * depth / camera.fx, (g[5] - camera.cy) * depth / camera.fy, depth)
     # The reference starts from the Euler angles read as a rotation vector.
     rotation, translation = _core.solve_pnp(
         pdm.shape_3d(params_local), points, (camera.fx, camera.fy, camera.cx, camera.cy), tuple(g[1:4]), start
     )
-    return np.concatenate([translation, matrix_to_euler(rotation)])
+    pose = np.concatenate([translation, matrix_to_euler(rotation)])
+    return pose if np.isfinite(pose).all() else np.full(6, np.nan)
