@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from ._state import Rebuilding, rebuilt
 from .config import FitParameters
-from .core.image import to_grey
 from .core.initialisation import fit_in_image
 from .core.model import LandmarkModel
 from .core.optimizer import Fitter
 from .fit import FaceFit, face_fit
+from .image import to_grey
 from .models import landmark_model_path
 from .overlap import checked_box
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
 from .clnf import load_model
 from .config import FitParameters
-from .core.image import to_grey
 from .core.model import LandmarkModel
 from .fit import FaceFit, face_fit
 from .identity import Identities
+from .image import to_grey
 from .overlap import Box, bounding_box, is_box, same_face
 from .tracking import FaceDetector, FaceTracker, _Restored
 

@@ -15,13 +15,13 @@ import numpy.typing as npt
 from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
 from .clnf import load_model
 from .config import FitParameters
-from .core.image import to_grey
 from .core.initialisation import fit_in_image
 from .core.model import LandmarkModel
 from .core.optimizer import FitState, Fitter
 from .core.template import FaceTemplate
 from .errors import PyCLNFError
 from .fit import FaceFit, face_fit
+from .image import to_grey
 from .overlap import checked_box, is_box
 
 # OpenFace 2.2: LandmarkDetectorFunc.cpp, DetectLandmarksInVideo

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyclnf import CLNF, PDM, FaceTracker, LandmarkModel
-from pyclnf.core.geometry import align_similarity
-from pyclnf.core.image import to_grey
 from pyclnf.core.patch_experts import nearest_view, new_maps
 from pyclnf.core.validator import DetectionValidator
+from pyclnf.geometry import align_similarity
+from pyclnf.image import to_grey
 
 Array = npt.NDArray[np.float32]
 MODELS = Path("openface/2.2.0/originals/lib/local/LandmarkDetector/model")

@@ -23,10 +23,10 @@ from pyclnf import (
     head_pose,
     landmarks_3d,
 )
-from pyclnf.core.geometry import align_similarity
-from pyclnf.core.image import to_grey, warp_affine_u8
 from pyclnf.core.model import Part
 from pyclnf.errors import ModelFileError
+from pyclnf.geometry import align_similarity
+from pyclnf.image import to_grey, warp_affine_u8
 from pyclnf.io import write_pdm
 
 SHAPE = PDM.from_data(synthetic.pdm())

@@ -7,9 +7,9 @@ import pytest
 import synthetic_face as synthetic
 
 from pyclnf import PDM, _core, oracle
-from pyclnf.core.geometry import align_similarity, euler_to_matrix, matrix_to_euler
 from pyclnf.core.mean_shift import MeanShift, Responses, kernel_table
 from pyclnf.core.patch_experts import new_maps
+from pyclnf.geometry import align_similarity, euler_to_matrix, matrix_to_euler
 
 
 def model(seed: int = 0, n_points: int = synthetic.N_POINTS, n_modes: int = synthetic.N_MODES) -> PDM:

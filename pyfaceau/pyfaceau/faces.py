@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pyclnf import FaceFit, LandmarkModel
-from pyclnf.core.gaze import estimate_gaze
-from pyclnf.core.pose import Camera, head_pose, landmarks_3d
+from pyclnf.gaze import estimate_gaze
+from pyclnf.pose import Camera, head_pose, landmarks_3d
 
 from .analyser import FaceAnalyser
 from .analysis import FrameAnalysis

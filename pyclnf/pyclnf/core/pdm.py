@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from .. import _core
 from ..errors import ModelFileError
+from ..geometry import euler_to_matrix
 from ..io import PDMFile, read_pdm
 from ..overlap import checked_box
 from .arrays import frozen
-from .geometry import euler_to_matrix
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -272,7 +272,7 @@ class PDM:
         Returns
         -------
         to_reference, to_image : ndarray, shape (2, 2), float32
-            :func:`~pyclnf.core.geometry.align_similarity` of the two shapes, and its inverse.
+            :func:`~pyclnf.geometry.align_similarity` of the two shapes, and its inverse.
         """
         out: tuple[Float32Array, Float32Array] = self.compiled.reference_frame(landmarks, params_local, scale)
         return out
