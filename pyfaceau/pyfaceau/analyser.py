@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyclnf.io import read_triangulation
 from pyfaceau._deprecation import renamed_arguments
 from pyfaceau.alignment import FaceAligner

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pyclnf.core.geometry import euler_to_matrix
-from pyclnf.core.pose import Camera
+from pyclnf.geometry import euler_to_matrix
+from pyclnf.pose import Camera
 
 from ..result import FrameResult
 
