@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._state import Rebuilding, rebuilt
 from .config import FitParameters
 from .core.image import to_grey
 from .core.initialisation import fit_in_image
@@ -62,8 +63,19 @@ class CLNF:
         threads: int = 1,
     ) -> None:
         self.model = load_model(model)
+        self.parameters = parameters or FitParameters.for_model(self.model)
         self.multi_view = multi_view
-        self._fitter = Fitter(self.model, parameters or FitParameters.for_model(self.model.path), threads)
+        self.threads = threads
+        self._fitter = Fitter(self.model, self.parameters, threads)
+
+    def __reduce__(self) -> Rebuilding:
+        arguments = {
+            "model": self.model,
+            "parameters": self.parameters,
+            "multi_view": self.multi_view,
+            "threads": self.threads,
+        }
+        return rebuilt, (type(self), arguments, None)
 
     def fit(self, image: npt.NDArray[Any], box: npt.ArrayLike) -> FaceFit:
         """Fit the face in a box.

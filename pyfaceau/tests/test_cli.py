@@ -29,33 +29,40 @@ def place_installation(folder: Path) -> None:
 
 
 def test_one_video_may_go_to_a_named_file(tmp_path):
-    assert _targets([Path("a/clip.mp4")], tmp_path / "out.CSV", ".csv") == [tmp_path / "out.CSV"]
+    assert _targets([Path("a/clip.mp4")], tmp_path / "out.CSV", "csv") == [tmp_path / "out.CSV"]
 
 
 def test_several_videos_go_to_a_folder_that_is_created(tmp_path):
-    targets = _targets([Path("a/one.mp4"), Path("b/two.avi")], tmp_path / "new", ".csv")
+    targets = _targets([Path("a/one.mp4"), Path("b/two.avi")], tmp_path / "new", None)
     assert targets == [tmp_path / "new/one.csv", tmp_path / "new/two.csv"]
     assert (tmp_path / "new").is_dir()
     assert list((tmp_path / "new").iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("videos", "output", "suffix", "reason"),
+    ("videos", "output", "format", "reason"),
     [
-        (["a/clip.mp4", "b/clip.avi"], "out", ".csv", "would both be written"),
-        (["a.mp4", "b.mp4"], "out.csv", ".csv", "give a folder for 2 videos"),
-        (["a.mp4"], "out", ".xlsx", r"written as \.csv or \.parquet"),
+        (["a/clip.mp4", "b/clip.avi"], "out", "csv", "would both be written"),
+        (["a.mp4", "b.mp4"], "out.csv", "csv", "give a folder for 2 videos"),
+        (["a.mp4"], "out.xlsx", None, r"written as \.csv or \.parquet"),
+        (
+            ["a.mp4"],
+            "out.csv",
+            "parquet",
+            r"--format parquet writes \.parquet files, but the output is .*out\.csv",
+        ),
+        (["a.mp4"], "out.parquet", "openface", r"--format openface writes \.csv files"),
     ],
 )
-def test_outputs_that_cannot_be_are_refused_before_any_work(tmp_path, videos, output, suffix, reason):
+def test_outputs_that_cannot_be_are_refused_before_any_work(tmp_path, videos, output, format, reason):
     with pytest.raises(typer.BadParameter, match=reason):
-        _targets([Path(video) for video in videos], tmp_path / output, suffix)
+        _targets([Path(video) for video in videos], tmp_path / output, format)
 
 
 def test_output_below_a_file_is_refused_before_any_work(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(typer.BadParameter, match="cannot be written"):
-        _targets([Path("a.mp4")], tmp_path / "file" / "deeper", ".csv")
+        _targets([Path("a.mp4")], tmp_path / "file" / "deeper", "csv")
 
 
 def test_wrong_usage_has_status_2():

@@ -36,7 +36,10 @@ VALIDATOR_EPOCHS = 8
 SEED = 7
 WINDOWS = (11, 9, 7, 5)
 
-MAIN = "LandmarkDetector cen_general.txt\nDetectionValidator validator_cnn_open.txt\n"
+MAIN = (
+    "LandmarkDetector cen_general.txt\nDetectionValidator validator_cnn_open.txt\n"
+    "FitSettings sigma_factor 1.5 regularisation_factor 0.9\n"
+)
 SUB = (
     "PDM pdm_68_open.txt\n"
     + "".join(f"PatchesCEN patch_experts/cen_patches_{scale:.2f}_open.dat\n" for scale in patches.SCALES)
