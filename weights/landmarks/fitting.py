@@ -63,15 +63,15 @@ class Fitter:
         """Pose of the mean shape, turned by ``euler``, that fills a box (x, y, w, h)."""
         self._fitter.reset()
         self._fitter.start(box, euler)
-        return self._fitter.state
+        return self._fitter.present
 
     def run(self, image: NDArray[np.uint8], fit: FitState, windows: Sequence[int]) -> bool:
         """One pass over the scales whose window is not 0, from `fit`, which receives the result."""
-        self._fitter.state = fit
+        self._fitter.present = fit
         return self._fitter.detect(image, tuple(windows))
 
     def fit_box(self, image: NDArray[np.uint8], box: Sequence[float], multi: bool = True) -> FitState:
         """Fit a face in a box from all starting poses (early termination) or from the frontal one."""
         self._fitter.reset()
         fit_in_image(self._fitter, image, box, multi)
-        return copy(self._fitter.state)
+        return copy(self._fitter.present)

@@ -73,7 +73,7 @@ def warp_face(warp: PieceWiseWarp, image: NDArray[np.uint8], landmarks: Array) -
     )
     crop = np.zeros(warp.mask.shape, dtype=np.float32)
     crop[warp.mask] = sample_grid(image[y0:y1, x0:x1], x, y)
-    return crop.T[warp.mask.T]
+    return np.asarray(crop.T[warp.mask.T])
 
 
 def standardised(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
