@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endurance", description=__doc__)
     parser.add_argument("video")
     parser.add_argument("--models", default="auto")
-    parser.add_argument("--landmarks", default="ceclm")
+    parser.add_argument("--landmarks", default="auto")
     parser.add_argument("--frames", type=int, default=20000)
     parser.add_argument("--clip", type=int, default=120, help="frames of the video that are looped")
     parser.add_argument("--json", help="write the figures there")

@@ -6,8 +6,10 @@
 
 from .clnf import CLNF
 from .config import FitParameters
+from .core.gaze import Gaze, estimate_gaze
 from .core.model import LandmarkModel
 from .core.pdm import PDM
+from .core.pose import Camera, head_pose, landmarks_3d
 from .errors import MissingModelError, ModelFileError, PyCLNFError
 from .fit import FaceFit, PartFit
 from .multi import MultiFaceTracker, TrackedFace
@@ -16,9 +18,11 @@ from .tracking import FaceTracker
 __all__ = [
     "CLNF",
     "PDM",
+    "Camera",
     "FaceFit",
     "FaceTracker",
     "FitParameters",
+    "Gaze",
     "LandmarkModel",
     "MissingModelError",
     "ModelFileError",
@@ -26,5 +30,8 @@ __all__ = [
     "PartFit",
     "PyCLNFError",
     "TrackedFace",
+    "estimate_gaze",
+    "head_pose",
+    "landmarks_3d",
 ]
 __version__ = "2.0.0"

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._state import Rebuilding, rebuilt
 from .config import FitParameters
 from .core.image import to_grey
 from .core.initialisation import fit_in_image
 from .core.model import LandmarkModel
 from .core.optimizer import Fitter
 from .fit import FaceFit, face_fit
-from .models import ModelStore, open_model_path
+from .models import landmark_model_path
 
 
 class CLNF:
@@ -24,7 +25,8 @@ class CLNF:
     ----------
     model : str, path-like or LandmarkModel
         ``"ceclm"`` or ``"clnf"`` (OpenFace's models, installed by the user), ``"open"`` (the pack that ships with this
-        package), the path of a main model file, or a loaded model.
+        package), ``"auto"`` (the first of these three that is there; a warning says which, unless it is the first), the
+        path of a main model file, or a loaded model.
     parameters : FitParameters, optional
         OpenFace's for this model by default.
     multi_view : bool
@@ -54,15 +56,26 @@ class CLNF:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        model: str | os.PathLike[str] | LandmarkModel = "auto",
         *,
         parameters: FitParameters | None = None,
         multi_view: bool = False,
         threads: int = 1,
     ) -> None:
         self.model = load_model(model)
+        self.parameters = parameters or FitParameters.for_model(self.model)
         self.multi_view = multi_view
-        self._fitter = Fitter(self.model, parameters or FitParameters.for_model(self.model.path), threads)
+        self.threads = threads
+        self._fitter = Fitter(self.model, self.parameters, threads)
+
+    def __reduce__(self) -> Rebuilding:
+        arguments = {
+            "model": self.model,
+            "parameters": self.parameters,
+            "multi_view": self.multi_view,
+            "threads": self.threads,
+        }
+        return rebuilt, (type(self), arguments, None)
 
     def fit(self, image: npt.NDArray[Any], box: npt.ArrayLike) -> FaceFit:
         """Fit the face in a box.
@@ -95,11 +108,7 @@ def load_model(model: str | os.PathLike[str] | LandmarkModel) -> LandmarkModel:
     """Load a model by name or path; see :class:`CLNF`."""
     if isinstance(model, LandmarkModel):
         return model
-    if model == "open":
-        return LandmarkModel.load(open_model_path())
-    if model in ("ceclm", "clnf"):
-        return LandmarkModel.load(ModelStore().main_model_path(str(model)))
-    return LandmarkModel.load(model)
+    return LandmarkModel.load(landmark_model_path(model))
 
 
 def checked_box(box: npt.ArrayLike) -> npt.NDArray[np.float64]:

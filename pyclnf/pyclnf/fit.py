@@ -83,9 +83,14 @@ class FaceFit:
 
 def face_fit(fitter: Fitter, detected: bool) -> FaceFit:
     """Freeze the state of a fitter; its arrays are copied."""
-    s = fitter.state
+    s = fitter.present
     parts = tuple(
-        PartFit(p.name, _points(f.state.landmarks), f.state.params_global.copy(), f.state.params_local.copy())
+        PartFit(
+            p.name,
+            _points(f.present.landmarks),
+            f.present.params_global.copy(),
+            f.present.params_local.copy(),
+        )
         for p, f in zip(fitter.model.parts, fitter.parts, strict=True)
     )
     return FaceFit(

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
 from .clnf import load_model
 from .config import FitParameters
 from .core.image import to_grey
 from .core.model import LandmarkModel
-from .fit import FaceFit
+from .fit import FaceFit, face_fit
 from .identity import Identities
 from .overlap import Box, bounding_box, same_face
-from .tracking import FaceDetector, FaceTracker
+from .tracking import FaceDetector, FaceTracker, _Restored
 
 # OpenFace 2.2: FaceLandmarkVidMulti.cpp
 MAX_FACES = 4
@@ -40,6 +41,15 @@ class TrackedFace:
     fit: FaceFit
 
 
+@dataclass(frozen=True, eq=False)
+class _RestoredSlot:
+    """A checked state of a slot that holds a face."""
+
+    failures: int
+    detected: bool
+    tracker: _Restored
+
+
 class _Slot:
     """A tracker and whether it holds a face."""
 
@@ -51,6 +61,26 @@ class _Slot:
         self.tracker.reset()
         self.fit: FaceFit | None = None
         self.failures = 0
+
+    def state(self) -> State:
+        if self.fit is None:
+            return {"holds": flag(False)}
+        own = {"holds": flag(True), "failures": count(self.failures), "detected": flag(self.fit.detected)}
+        return own | below("tracker", self.tracker.state())
+
+    def read(self, state: StateReader) -> _RestoredSlot | None:
+        """Check a state; None is one without a face."""
+        if not state.flag("holds"):
+            return None
+        tracker = self.tracker._read(state.nested("tracker"))
+        return _RestoredSlot(state.count("failures"), state.flag("detected"), tracker)
+
+    def adopt(self, read: _RestoredSlot | None) -> None:
+        self.release()
+        if read is not None:
+            self.failures = read.failures
+            self.tracker._adopt(read.tracker)
+            self.fit = face_fit(self.tracker._fitter, read.detected)
 
     def fit_frame(self, grey: npt.NDArray[np.uint8], box: Box | None = None) -> None:
         self.fit = self.tracker.track(grey, box)
@@ -99,7 +129,7 @@ class MultiFaceTracker:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        model: str | os.PathLike[str] | LandmarkModel = "auto",
         detector: FaceDetector | None = None,
         *,
         max_faces: int = MAX_FACES,
@@ -110,7 +140,9 @@ class MultiFaceTracker:
         if max_faces < 1:
             raise ValueError(f"max_faces must be at least 1, got {max_faces}")
         self.model = load_model(model)
-        settings = replace(parameters or FitParameters.for_model(self.model.path), reinitialise_every=0)
+        self.parameters = parameters or FitParameters.for_model(self.model)
+        self.threads = threads
+        settings = replace(self.parameters, reinitialise_every=0)
         first = FaceTracker(self.model, detector, parameters=settings, threads=threads)
         self.detector = first.detector
         others = (
@@ -121,6 +153,17 @@ class MultiFaceTracker:
         self._identities = Identities() if stable_ids else None
         self.reset()
 
+    def __reduce__(self) -> Rebuilding:
+        arguments = {
+            "model": self.model,
+            "detector": self.detector,
+            "max_faces": len(self._slots),
+            "parameters": self.parameters,
+            "threads": self.threads,
+            "stable_ids": self._identities is not None,
+        }
+        return rebuilt, (type(self), arguments, self.state())
+
     def reset(self) -> None:
         """Forget all faces, as before the first frame of a video."""
         self._frame = 0
@@ -128,6 +171,50 @@ class MultiFaceTracker:
             slot.release()
         if self._identities is not None:
             self._identities.reset()
+
+    def state(self) -> State:
+        """Copy everything that the next frames depend on.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Plain arrays. A tracker with the same model and options that takes them with :meth:`restore` goes on with
+            identical results. The detector is not part of it.
+        """
+        state = {"frame": count(self._frame)}
+        for number, slot in enumerate(self._slots):
+            state |= below(f"slots.{number}", slot.state())
+        if self._identities is not None:
+            state |= below("identities", self._identities.state())
+        return state
+
+    def restore(self, state: StateLike) -> None:
+        """Go on from what :meth:`state` returned.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            Of a tracker with the same model, parameters, `max_faces` and `stable_ids`.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an entry is missing, does not fit, or is unknown; the tracker is left as it was.
+        """
+        reader = StateReader(state)
+        frame = reader.count("frame")
+        slots = [slot.read(reader.nested(f"slots.{number}")) for number, slot in enumerate(self._slots)]
+        if self._identities is not None:
+            entries = reader.nested("identities")
+            people = self._identities.read(entries)
+            if any(slot >= len(slots) or slots[slot] is None for slot in people.held):
+                raise entries.error("held.slot", "must name slots that hold a face")
+        reader.expect_end()
+        self._frame = frame
+        for slot, read in zip(self._slots, slots, strict=True):
+            slot.adopt(read)
+        if self._identities is not None:
+            self._identities.adopt(people)
 
     def track(self, frame: npt.NDArray[Any]) -> list[TrackedFace]:
         """Fit the faces of the next frame.
@@ -160,6 +247,11 @@ class MultiFaceTracker:
                 started.append(number)
         self._frame += 1
         return self._faces(started)
+
+    @property
+    def expected_ids(self) -> frozenset[int] | None:
+        """Numbers of the faces that are followed or may come back; None where numbers are those of trackers."""
+        return None if self._identities is None else self._identities.expected
 
     def _new_faces(self, frame: npt.NDArray[Any]) -> list[Box]:
         """Find faces that no tracker holds."""

@@ -227,7 +227,7 @@ class _Follower:
         # While the face is lost, the state has more to it than was stored.
         if i > 0 and self.certainty[i - 1] > self.tracker.parameters.validation_boundary:
             self.stepper._initialised, self.stepper._failures = True, -1
-            state = self.stepper._fitter.state
+            state = self.stepper._fitter.present
             state.params_global = self.params_global[i - 1].copy()
             state.params_local = self.params_local[i - 1].copy()
             state.success = True

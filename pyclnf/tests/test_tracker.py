@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,7 +294,7 @@ def test_a_still_fit_starts_afresh_each_time(model: LandmarkModel) -> None:
 
 @pytest.mark.parametrize("wild", [False, True])
 def test_parameters_of_every_kind_fit(model: LandmarkModel, wild: bool) -> None:
-    base = FitParameters.for_model(Path("main_ceclm_general.txt"), wild=wild)
+    base = FitParameters.for_model(model, wild=wild)
     for parameters in (
         base,
         replace(base, windows_init=(11,)),

@@ -36,9 +36,12 @@ VALIDATOR_EPOCHS = 8
 SEED = 7
 WINDOWS = (11, 9, 7, 5)
 
-MAIN = "LandmarkDetector cen_general.txt\nDetectionValidator validator_cnn_open.txt\n"
+MAIN = (
+    "LandmarkDetector cen_general.txt\nDetectionValidator validator_cnn_open.txt\n"
+    "FitSettings sigma_factor 1.5 regularisation_factor 0.9\n"
+)
 SUB = (
-    "PDM pdm_68_open.txt\nTriangulations tris_68_open.txt\n"
+    "PDM pdm_68_open.txt\n"
     + "".join(f"PatchesCEN patch_experts/cen_patches_{scale:.2f}_open.dat\n" for scale in patches.SCALES)
     + "EarlyTermination early_term_open.txt\n"
 )
@@ -49,11 +52,10 @@ def _cen_path(pack: Path, scale: float) -> Path:
 
 
 def train_pdm(options: argparse.Namespace) -> None:
-    """PDM, triangulation, split and data manifest."""
+    """PDM, split and data manifest."""
     model = prepare.train_pdm(options.data, options.work)
     options.pack.mkdir(parents=True, exist_ok=True)
     export.export_pdm(model, options.pack / "pdm_68_open.txt")
-    export.export_triangulations(model, options.pack / "tris_68_open.txt")
     folder = ROOT / "weights" / "splits"
     write_split(load_keypoints(options.data / "keypoints"), folder / "keypoints_people.json")
     write_manifest(

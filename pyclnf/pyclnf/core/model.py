@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from ..config import PART_PARAMETERS, FitParameters
 from ..errors import ModelFileError
 from ..io import (
     EarlyTermination,
+    FitFactors,
     SubModelDescription,
     read_ccnf,
     read_cen,
@@ -21,6 +24,8 @@ from ..io import (
     read_submodel_description,
     read_svr,
 )
+from .arrays import frozen
+from .loaded import Stamps, remember, sizes_of, stamps_of, unpickled
 from .patch_experts import CCNFExperts, CENExperts, PatchExperts, SVRExperts
 from .pdm import PDM
 from .validator import DetectionValidator
@@ -64,6 +69,15 @@ class LandmarkModel:
         With it, image fits stop at the first convincing starting pose.
     files : tuple of Path
         Every file that was read, parts included.
+    fit_factors : FitFactors
+        How its fit departs from OpenFace's settings for CLNF; of a part, they are not used.
+    stamps : tuple or None
+        Size and time of change of each file when it was read; None for a model that was put together otherwise.
+
+    Notes
+    -----
+    A model does not change: trackers, threads and copies share it. It is pickled as its path and loaded again where it
+    is unpickled, once per process; a model that was not loaded from files cannot be pickled.
     """
 
     path: Path
@@ -73,6 +87,8 @@ class LandmarkModel:
     validator: DetectionValidator | None
     early_termination: EarlyTermination | None
     files: tuple[Path, ...]
+    fit_factors: FitFactors = field(default_factory=FitFactors)
+    stamps: Stamps | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LandmarkModel:
@@ -111,7 +127,7 @@ class LandmarkModel:
             if d.name not in PART_PARAMETERS:
                 raise ModelFileError(description.path, 0, f"unknown part {d.name!r}")
             model = cls.load(d.path)
-            whole, part = d.pairs[:, 0].astype(np.intp), d.pairs[:, 1].astype(np.intp)
+            whole, part = (frozen(column, np.intp) for column in d.pairs.T)
             if (
                 whole.min() < 0
                 or part.min() < 0
@@ -121,7 +137,32 @@ class LandmarkModel:
                 raise ModelFileError(description.path, 0, f"part {d.name!r} maps points that do not exist")
             parts.append(Part(d.name, model, whole, part, PART_PARAMETERS[d.name]))
             files += model.files
-        return cls(description.path, pdm, scales, tuple(parts), validator, early, tuple(dict.fromkeys(files)))
+        model = cls(
+            path=description.path,
+            pdm=pdm,
+            scales=scales,
+            parts=tuple(parts),
+            validator=validator,
+            early_termination=early,
+            files=tuple(dict.fromkeys(files)),
+            fit_factors=description.fit_factors,
+        )
+        object.__setattr__(model, "stamps", stamps_of(model.files))
+        remember(model)
+        return model
+
+    def __copy__(self) -> LandmarkModel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> LandmarkModel:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., LandmarkModel], tuple[Path, tuple[int, ...]]]:
+        if self.stamps is None:
+            raise pickle.PicklingError(
+                "a LandmarkModel can be pickled only as LandmarkModel.load returned it"
+            )
+        return unpickled, (self.path.resolve(), sizes_of(self.stamps))
 
 
 def _load_scales(sub: SubModelDescription) -> tuple[PatchExperts, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from .._state import Rebuilding, State, StateLike, StateReader, below, count, flag, number, rebuilt
 from ..config import (
     LIKELIHOOD_FACE_SCALE,
     LIKELIHOOD_FLOOR,
@@ -61,6 +63,39 @@ class FitState:
             np.zeros(n_points, np.float32),
         )
 
+    def state(self) -> State:
+        """Copy everything, as plain arrays."""
+        return {
+            "params_global": self.params_global.copy(),
+            "params_local": self.params_local.copy(),
+            "landmarks": self.landmarks.copy(),
+            "landmark_likelihoods": self.landmark_likelihoods.copy(),
+            "likelihood": number(self.likelihood),
+            "certainty": number(self.certainty),
+            "success": flag(self.success),
+            "view": count(self.view),
+        }
+
+    @classmethod
+    def read(cls, state: StateReader, model: LandmarkModel) -> FitState:
+        """Make a fit state of what :meth:`state` returned; KeyError or ValueError if it is not one of this model."""
+        n = model.pdm.n_points
+        return cls(
+            state.array("params_global", (6,), np.float32),
+            state.array("params_local", (model.pdm.n_modes,), np.float32),
+            state.array("landmarks", (2 * n,), np.float32),
+            state.array("landmark_likelihoods", (n,), np.float32),
+            state.number("likelihood"),
+            state.number("certainty"),
+            state.flag("success"),
+            state.count("view", below=max([1, *(len(experts.centres) for experts in model.scales)])),
+        )
+
+    def is_finite(self) -> bool:
+        """Whether every number is one."""
+        arrays = self.params_global, self.params_local, self.landmarks, self.landmark_likelihoods
+        return math.isfinite(self.likelihood) and all(bool(np.isfinite(array).all()) for array in arrays)
+
 
 @dataclass
 class _Workspace:
@@ -100,16 +135,58 @@ class Fitter:
         self._workspace = _Workspace(model.pdm.n_points)
         self.reset()
 
+    def __reduce__(self) -> Rebuilding:
+        arguments = {"model": self.model, "parameters": self.parameters, "threads": self.threads}
+        return rebuilt, (type(self), arguments, self.state())
+
     def reset(self) -> None:
         """Forget the face, and those of the parts."""
-        self.state = FitState.at_rest(self.model.pdm.n_points, self.model.pdm.n_modes)
+        self.present = FitState.at_rest(self.model.pdm.n_points, self.model.pdm.n_modes)
         for part in self.parts:
             part.reset()
 
+    def state(self) -> State:
+        """Copy what the next fit depends on, parts included, as plain arrays."""
+        state = self.present.state()
+        for i, part in enumerate(self.parts):
+            state |= below(f"parts.{i}", part.state())
+        return state
+
+    def restore(self, state: StateLike) -> None:
+        """Go on from what :meth:`state` returned.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an entry is missing, is not of this model, or is unknown; the fitter is left as it was.
+        """
+        reader = StateReader(state)
+        read = self.read(reader)
+        reader.expect_end()
+        self.adopt(read)
+
+    def read(self, state: StateReader) -> list[FitState]:
+        """Check a state; return the fit states of this fitter and of its parts for :meth:`adopt`."""
+        states = [FitState.read(state, self.model)]
+        for i, part in enumerate(self.parts):
+            states += part.read(state.nested(f"parts.{i}"))
+        return states
+
+    def adopt(self, states: list[FitState]) -> None:
+        """Go on from what :meth:`read` returned."""
+        remaining = iter(states)
+        for fitter in self._all():
+            fitter.present = next(remaining)
+
+    def _all(self) -> Iterator[Fitter]:
+        yield self
+        for part in self.parts:
+            yield from part._all()
+
     def start(self, box: npt.ArrayLike, rotation: npt.ArrayLike = (0.0, 0.0, 0.0)) -> None:
         """Put the mean shape into a box."""
-        self.state.params_local = np.zeros(self.model.pdm.n_modes, np.float32)
-        self.state.params_global = self.model.pdm.params_from_box(box, None, rotation)
+        self.present.params_local = np.zeros(self.model.pdm.n_modes, np.float32)
+        self.present.params_global = self.model.pdm.params_from_box(box, None, rotation)
 
     def detect(
         self,
@@ -120,10 +197,14 @@ class Fitter:
         validate: bool = True,
     ) -> bool:
         """Fit from the present state; sets landmarks, certainty and success, and returns success."""
-        state = self.state
+        state = self.present
+        before = state.params_global, state.params_local
         fitted = self.fit(grey, windows)
         state.landmarks = self.model.pdm.project_planar(state.params_global, state.params_local)
-        if parts and self.parameters.use_parts and self.parts:
+        if not state.is_finite():
+            fitted = False
+            self._undo(*before)
+        elif parts and self.parameters.use_parts and self.parts:
             self._fit_parts(grey)
         if validate and self.parameters.validate and self.model.validator is not None and fitted:
             state.certainty = self.model.validator.certainty(state.params_global[1:4], grey, state.landmarks)
@@ -137,7 +218,7 @@ class Fitter:
 
     def fit(self, grey: npt.NDArray[np.uint8], windows: tuple[int, ...]) -> bool:
         """Rigid, then full mean shift at every scale whose window is not 0. False if the face becomes too small."""
-        state, pdm, settings = self.state, self.model.pdm, self.parameters
+        state, pdm, settings = self.present, self.model.pdm, self.parameters
         g, p = state.params_global.copy(), state.params_local.copy()
         state.params_global, state.params_local = g, p
         scales = self.model.scales
@@ -191,24 +272,39 @@ class Fitter:
             regularisation = 0.001
         return regularisation, s.sigma + 0.25 * q, s.weight_factor + 2.0 * s.weight_factor * q
 
+    def _undo(self, params_global: Float32Array, params_local: Float32Array) -> None:
+        """After a fit that overflowed: stand where it started, or at rest if that was no place either."""
+        landmarks = self.model.pdm.project_planar(params_global, params_local)
+        rest = FitState.at_rest(self.model.pdm.n_points, self.model.pdm.n_modes)
+        state = self.present
+        state.params_global, state.params_local, state.landmarks = params_global, params_local, landmarks
+        state.landmark_likelihoods, state.likelihood = rest.landmark_likelihoods, rest.likelihood
+        if not state.is_finite():
+            state.params_global, state.params_local = rest.params_global, rest.params_local
+            state.landmarks = rest.landmarks
+
     def _fit_parts(self, grey: npt.NDArray[np.uint8]) -> None:
-        state, pdm = self.state, self.model.pdm
+        state, pdm = self.present, self.model.pdm
         whole = state.landmarks.reshape(2, -1)
+        merged = whole.copy()
         used = False
         for part, fitter in zip(self.model.parts, self.parts, strict=True):
             n = part.model.pdm.n_points
             points = np.zeros((2, n), np.float32)
             points[:, part.part_index] = whole[:, part.whole_index]
             g, p = part.model.pdm.fit_planar(points.reshape(-1))
-            fitter.state.params_global, fitter.state.params_local = g, p
+            if not (np.isfinite(g).all() and np.isfinite(p).all()):
+                fitter.reset()  # its points have no extent; those of the whole face stay
+                continue
+            fitter.present.params_global, fitter.present.params_local = g, p
             if state.params_global[0] > PARTS_FACE_SCALE * part.model.scales[0].scale:
                 fitter.detect(grey, part.parameters.windows_init)
                 used = True
             else:
-                fitter.state.landmarks = part.model.pdm.project_planar(g, p)
+                fitter.present.landmarks = part.model.pdm.project_planar(g, p)
+            merged[:, part.whole_index] = fitter.present.landmarks.reshape(2, -1)[:, part.part_index]
         if used:
-            merged = whole.copy()
-            for part, fitter in zip(self.model.parts, self.parts, strict=True):
-                merged[:, part.whole_index] = fitter.state.landmarks.reshape(2, -1)[:, part.part_index]
-            state.params_global, state.params_local = pdm.fit_planar(merged.reshape(-1))
-            state.landmarks = pdm.project_planar(state.params_global, state.params_local)
+            g, p = pdm.fit_planar(merged.reshape(-1))
+            if np.isfinite(g).all() and np.isfinite(p).all():
+                state.params_global, state.params_local = g, p
+                state.landmarks = pdm.project_planar(g, p)

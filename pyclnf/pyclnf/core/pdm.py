@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import _core
 from ..io import PDMFile, read_pdm
+from .arrays import frozen
 from .geometry import euler_to_matrix
 
 Float32Array = npt.NDArray[np.float32]
@@ -38,15 +39,19 @@ class PDM:
     eigenvalues : array_like, shape (m,)
         Variance of each mode.
 
+    Notes
+    -----
+    A model does not change: its arrays are read-only copies, and threads can share it.
+
     References
     ----------
     OpenFace 2.2, ``LandmarkDetector/src/PDM.cpp``.
     """
 
     def __init__(self, mean: npt.ArrayLike, basis: npt.ArrayLike, eigenvalues: npt.ArrayLike) -> None:
-        self.mean: Float32Array = np.ascontiguousarray(mean, dtype=np.float32).reshape(-1)
-        self.basis: Float32Array = np.ascontiguousarray(basis, dtype=np.float32)
-        self.eigenvalues: Float32Array = np.ascontiguousarray(eigenvalues, dtype=np.float32).reshape(-1)
+        self.mean = frozen(mean, np.float32).reshape(-1)
+        self.basis = frozen(basis, np.float32)
+        self.eigenvalues = frozen(eigenvalues, np.float32).reshape(-1)
         if (
             self.basis.ndim != 2
             or self.basis.shape != (self.mean.size, self.eigenvalues.size)
@@ -57,6 +62,15 @@ class PDM:
                 f"{self.basis.shape} and {self.eigenvalues.shape}"
             )
         self._core = _core.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
+
+    def __copy__(self) -> PDM:
+        return self
+
+    def __deepcopy__(self, memo: object) -> PDM:
+        return self
+
+    def __reduce__(self) -> tuple[type[PDM], tuple[Float32Array, Float32Array, Float32Array]]:
+        return type(self), (self.mean, self.basis, self.eigenvalues)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> PDM:
@@ -86,8 +100,8 @@ class PDM:
 
     @cached_property
     def mean_points(self) -> Float32Array:
-        """Mean shape, (n, 3), mm."""
-        return np.ascontiguousarray(self.mean.reshape(3, -1).T)
+        """Mean shape, (n, 3), mm; read-only."""
+        return frozen(self.mean.reshape(3, -1).T, np.float32)
 
     def shape_3d(self, params_local: npt.ArrayLike) -> Float32Array:
         """Unrotated 3D shape, (n, 3), mm."""

@@ -24,12 +24,28 @@ class Camera:
         Focal lengths.
     cx, cy : float
         Optical centre.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite, or a focal length not positive.
+
+    Examples
+    --------
+    >>> from pyclnf import Camera
+    >>> Camera.for_size(640, 480)
+    Camera(fx=500.0, fy=500.0, cx=320.0, cy=240.0)
     """
 
     fx: float
     fy: float
     cx: float
     cy: float
+
+    def __post_init__(self) -> None:
+        values = (self.fx, self.fy, self.cx, self.cy)
+        if not np.isfinite(values).all() or self.fx <= 0 or self.fy <= 0:
+            raise ValueError(f"a camera needs finite values and positive focal lengths, got {self}")
 
     @classmethod
     def for_size(
@@ -42,13 +58,41 @@ class Camera:
         cx: float | None = None,
         cy: float | None = None,
     ) -> Camera:
-        """Camera of a frame size; what is not given is guessed as OpenFace does (``SequenceCapture.cpp``)."""
+        """Make the camera of a frame size; what is not given is guessed as OpenFace does.
+
+        Parameters
+        ----------
+        width, height : int
+            Of the frames, px.
+        fx, fy : float, optional
+            One that is not given equals the other; without both, a field of view usual for webcams is assumed.
+        cx, cy : float, optional
+            Half the width, half the height by default.
+
+        Returns
+        -------
+        Camera
+
+        Raises
+        ------
+        ValueError
+            If a size or a focal length is not positive, or a value is not finite.
+
+        References
+        ----------
+        OpenFace 2.2, ``SequenceCapture.cpp``.
+        """
+        if not (width > 0 and height > 0):
+            raise ValueError(f"a frame must be larger than 0 px, got {width} x {height}")
         guess = (500.0 * (width / 640.0) + 500.0 * (height / 480.0)) / 2.0
-        if fx is None:
-            fx = fy = guess
-        if cx is None:
-            cx, cy = width / 2.0, height / 2.0
-        return cls(fx, fx if fy is None else fy, cx, height / 2.0 if cy is None else cy)
+        given = [value for value in (fx, fy) if value is not None]
+        other = given[0] if given else guess
+        return cls(
+            other if fx is None else fx,
+            other if fy is None else fy,
+            width / 2.0 if cx is None else cx,
+            height / 2.0 if cy is None else cy,
+        )
 
 
 def landmarks_3d(

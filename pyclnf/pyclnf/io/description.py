@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,29 @@ class PartDescription:
     pairs: npt.NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class FitFactors:
+    """How a model's fit departs from OpenFace's settings for CLNF.
+
+    Attributes
+    ----------
+    sigma : float
+        Times the width of the kernel density estimate.
+    regularisation : float
+        Times the weight of the shape prior.
+    """
+
+    sigma: float = 1.0
+    regularisation: float = 1.0
+
+
+CECLM_FACTORS = FitFactors(1.5, 0.9)
+# OpenFace knows CE-CLM by the name of its file. OpenFace 2.2: LandmarkDetectorParameters.cpp
+_CECLM_NAME = "main_ceclm_general"
+_FACTOR_NAMES = {"sigma_factor": "sigma", "regularisation_factor": "regularisation"}
+_FACTOR_RANGE = (0.01, 100.0)
+
+
 @dataclass(frozen=True, eq=False)
 class ModelDescription:
     """A main description (`main_*.txt`).
@@ -47,12 +72,16 @@ class ModelDescription:
         Nested models in file order, in which their results are merged.
     validator : Path or None
         Detection validator.
+    fit_factors : FitFactors
+        Of its FitSettings line. Without one, OpenFace's rule: those of CE-CLM for a file named
+        ``main_ceclm_general``, of CLNF for any other.
     """
 
     path: Path
     landmark_detector: Path
     parts: tuple[PartDescription, ...]
     validator: Path | None
+    fit_factors: FitFactors
 
 
 @dataclass(frozen=True)
@@ -116,7 +145,8 @@ def read_model_description(path: str | os.PathLike[str]) -> ModelDescription:
     Parameters
     ----------
     path : path-like
-        A `main_*.txt` file.
+        A `main_*.txt` file. A line ``FitSettings sigma_factor 1.5 regularisation_factor 0.9``, which OpenFace ignores,
+        says how the model is fitted whatever the file's name.
 
     Returns
     -------
@@ -132,7 +162,12 @@ def read_model_description(path: str | os.PathLike[str]) -> ModelDescription:
     detector: Path | None = None
     validator: Path | None = None
     parts: list[PartDescription] = []
+    fit: FitFactors | None = None
     for offset, key, rest in description_lines(path):
+        if key == "FitSettings":
+            if fit is not None:
+                raise ModelFileError(path, offset, "a second FitSettings line")
+            fit = _fit_factors(path, offset, rest.split())
         if key not in ("LandmarkDetector", "LandmarkDetector_part", "DetectionValidator"):
             continue
         words = rest.split()
@@ -147,7 +182,28 @@ def read_model_description(path: str | os.PathLike[str]) -> ModelDescription:
             parts.append(PartDescription(target, *_part_fields(path, offset, words[1:])))
     if detector is None:
         raise ModelFileError(path, None, "no LandmarkDetector line: this is not a main model description")
-    return ModelDescription(path, detector, tuple(parts), validator)
+    if fit is None:
+        fit = CECLM_FACTORS if path.stem == _CECLM_NAME else FitFactors()
+    return ModelDescription(path, detector, tuple(parts), validator, fit)
+
+
+def _fit_factors(path: Path, offset: int, words: list[str]) -> FitFactors:
+    values: dict[str, float] = {}
+    low, high = _FACTOR_RANGE
+    for name, word in zip_longest(words[::2], words[1::2], fillvalue=""):
+        try:
+            value = float(word)
+        except ValueError:
+            value = nan
+        if name not in _FACTOR_NAMES or _FACTOR_NAMES[name] in values or not low <= value <= high:
+            raise ModelFileError(
+                path,
+                offset,
+                f"FitSettings takes {' and '.join(_FACTOR_NAMES)}, each once and followed by a number from "
+                f"{low} to {high}, not '{name} {word}'",
+            )
+        values[_FACTOR_NAMES[name]] = value
+    return FitFactors(**values)
 
 
 def _part_fields(path: Path, offset: int, words: list[str]) -> tuple[str, npt.NDArray[np.int32]]:

@@ -43,8 +43,8 @@ def live(
         str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
     ] = "auto",
     landmarks: Annotated[
-        str, typer.Option(help="ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
-    ] = "ceclm",
+        str, typer.Option(help="auto, ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
+    ] = "auto",
     mtcnn_backend: Annotated[str, typer.Option(help="Backend of the face detector.")] = "auto",
     window: Annotated[
         bool | None,
@@ -304,7 +304,7 @@ def format_action_units(result: FrameResult) -> str:
     str
         ``AU01 0.52* AU02 0.00 ...``, or ``no face``.
     """
-    if not result.success:
+    if not result.tracked:
         return "no face"
     names = sorted({*result.au_intensities, *result.au_presences})
     return " ".join(_one_action_unit(name, result) for name in names)

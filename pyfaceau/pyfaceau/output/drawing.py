@@ -86,7 +86,7 @@ def draw_results(
     unit = max(min(height, width) / 480, 0.5)  # sizes follow the frame
     several = len(results) > 1
     shown = [
-        result for result in results if not np.isnan(result.landmarks).any() and (result.success or rejected)
+        result for result in results if not np.isnan(result.landmarks).any() and (result.tracked or rejected)
     ]
     if action_units:  # below the faces
         panel_unit = min(unit, 2.0) * (0.7 if several else 1.0)

@@ -27,6 +27,11 @@ class PatchExperts(Protocol):
         1 where a landmark is seen in a view.
     confidence : ndarray, shape (v, n), float32
         Weight of each expert, for weighted fits.
+
+    Notes
+    -----
+    Experts do not change: arrays are read-only, and trackers and threads share them. Compiled banks are made when a
+    view is first needed; of two threads that make the same one at once, one's is kept.
     """
 
     scale: float
