@@ -354,9 +354,9 @@ class FaceAnalyser:
         self._rest = np.zeros(len(self.intensity_names) + len(self.presence_names))
         if isinstance(self._baseline, Baseline):
             self._rest = self._predictor.rest(self._baseline.features)
-        self._n_frames = 0
-        self._n_before = 0  # frames before those of the baseline
-        self._n_baseline = 0  # frames of the baseline
+        self._n_frames: int = 0
+        self._n_before: int = 0  # frames before those of the baseline
+        self._n_baseline: int = 0  # frames of the baseline
         self._baseline_seen = False  # whether one of them has a face
 
     def state(self) -> State:
