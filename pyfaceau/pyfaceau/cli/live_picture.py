@@ -60,7 +60,7 @@ def live_picture(
     # INTER_AREA would look a little better and takes 25 ms for a frame of 1920 x 1080 px.
     picture[:, : size[0]] = cv2.resize(drawn, size, interpolation=cv2.INTER_LINEAR)
     for index, result in enumerate(results[:panels]):
-        if result.success:
+        if result.tracked:
             left = size[0] + index * panel + _MARGIN
             draw_action_units(picture, result, left, unit, f"face {result.face_id}")
     return picture
