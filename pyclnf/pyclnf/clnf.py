@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ._state import Rebuilding, rebuilt
 from .config import FitParameters
-from .core.image import to_grey
 from .core.initialisation import fit_in_image
 from .core.model import LandmarkModel
 from .core.optimizer import Fitter
 from .fit import FaceFit, face_fit
+from .image import to_grey
 from .models import landmark_model_path
+from .overlap import checked_box
 
 
 class CLNF:
@@ -100,8 +100,8 @@ class CLNF:
         """
         grey = to_grey(image)
         self._fitter.reset()
-        detected = fit_in_image(self._fitter, grey, checked_box(box), self.multi_view)
-        return face_fit(self._fitter, detected)
+        tracked = fit_in_image(self._fitter, grey, checked_box(box), self.multi_view)
+        return face_fit(self._fitter, tracked)
 
 
 def load_model(model: str | os.PathLike[str] | LandmarkModel) -> LandmarkModel:
@@ -109,11 +109,3 @@ def load_model(model: str | os.PathLike[str] | LandmarkModel) -> LandmarkModel:
     if isinstance(model, LandmarkModel):
         return model
     return LandmarkModel.load(landmark_model_path(model))
-
-
-def checked_box(box: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return a box as float64; ValueError unless it is x, y, width > 0, height > 0."""
-    out = np.asarray(box, dtype=np.float64)
-    if out.shape != (4,) or not np.isfinite(out).all() or out[2] <= 0 or out[3] <= 0:
-        raise ValueError(f"box must be (x, y, width, height) with a positive size, got {box!r}")
-    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -67,6 +68,11 @@ class FitParameters:
     template_scale : float
         px/mm at which the template is matched.
 
+    Raises
+    ------
+    ValueError
+        If a number is not possible.
+
     References
     ----------
     OpenFace 2.2, ``LandmarkDetectorParameters.cpp``.
@@ -85,6 +91,19 @@ class FitParameters:
     reinitialise_every: int = 2
     template_tracking: bool = False
     template_scale: float = 0.3
+
+    def __post_init__(self) -> None:
+        positive = {"sigma": self.sigma, "template_scale": self.template_scale}
+        not_negative = {
+            "iterations": self.iterations,
+            "regularisation": self.regularisation,
+            "weight_factor": self.weight_factor,
+            "reinitialise_every": self.reinitialise_every,
+        }
+        for name, value in {**positive, **not_negative}.items():
+            if not math.isfinite(value) or value < 0 or (name in positive and value == 0):
+                expected = "positive" if name in positive else "0 or more"
+                raise ValueError(f"{name} must be {expected} and finite, got {value}")
 
     @classmethod
     def for_model(cls, model: LandmarkModel | str | os.PathLike[str], *, wild: bool = False) -> FitParameters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +47,10 @@ class FaceFit:
         Shape parameters.
     confidence : float
         Certainty of the detection validator, 0 to 1.
-    success : bool
+    valid : bool
         The validator accepts the fit.
-    detected : bool
-        What OpenFace's video detector returns and writes to its ``success`` column. It differs from `success` only on
+    tracked : bool
+        What OpenFace's video detector returns and writes to its ``success`` column. It differs from `valid` only on
         frames of (re)initialisation.
     view : int
         View of the patch experts that was used last.
@@ -65,12 +66,24 @@ class FaceFit:
     params_global: Float32Array
     params_local: Float32Array
     confidence: float
-    success: bool
-    detected: bool
+    valid: bool
+    tracked: bool
     view: int
     likelihood: float
     landmark_likelihoods: Float32Array
     parts: tuple[PartFit, ...] = ()
+
+    @property
+    def success(self) -> bool:
+        """Old name of `valid`; goes away in version 3."""
+        _renamed("success", "valid")
+        return self.valid
+
+    @property
+    def detected(self) -> bool:
+        """Old name of `tracked`; goes away in version 3."""
+        _renamed("detected", "tracked")
+        return self.tracked
 
     @property
     def eyes(self) -> tuple[PartFit, PartFit] | None:
@@ -81,7 +94,11 @@ class FaceFit:
         return None
 
 
-def face_fit(fitter: Fitter, detected: bool) -> FaceFit:
+def _renamed(old: str, new: str) -> None:
+    warnings.warn(f"FaceFit.{old} is now called FaceFit.{new}", DeprecationWarning, stacklevel=3)
+
+
+def face_fit(fitter: Fitter, tracked: bool) -> FaceFit:
     """Freeze the state of a fitter; its arrays are copied."""
     s = fitter.present
     parts = tuple(
@@ -99,7 +116,7 @@ def face_fit(fitter: Fitter, detected: bool) -> FaceFit:
         s.params_local.copy(),
         s.certainty,
         bool(s.success),
-        bool(detected),
+        bool(tracked),
         s.view,
         s.likelihood,
         s.landmark_likelihoods.copy(),

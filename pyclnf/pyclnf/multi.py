@@ -12,11 +12,11 @@ import numpy.typing as npt
 from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
 from .clnf import load_model
 from .config import FitParameters
-from .core.image import to_grey
 from .core.model import LandmarkModel
 from .fit import FaceFit, face_fit
 from .identity import Identities
-from .overlap import Box, bounding_box, same_face
+from .image import to_grey
+from .overlap import Box, bounding_box, is_box, same_face
 from .tracking import FaceDetector, FaceTracker, _Restored
 
 # OpenFace 2.2: FaceLandmarkVidMulti.cpp
@@ -34,7 +34,7 @@ class TrackedFace:
     face_id : int
         Which face, from 0; see `stable_ids` of :class:`MultiFaceTracker` for how long it lasts.
     fit : FaceFit
-        ``fit.success`` is False where the face is being lost; OpenFace writes such rows too.
+        ``fit.valid`` is False where the face is being lost; OpenFace writes such rows too.
     """
 
     face_id: int
@@ -46,7 +46,7 @@ class _RestoredSlot:
     """A checked state of a slot that holds a face."""
 
     failures: int
-    detected: bool
+    tracked: bool
     tracker: _Restored
 
 
@@ -65,7 +65,7 @@ class _Slot:
     def state(self) -> State:
         if self.fit is None:
             return {"holds": flag(False)}
-        own = {"holds": flag(True), "failures": count(self.failures), "detected": flag(self.fit.detected)}
+        own = {"holds": flag(True), "failures": count(self.failures), "tracked": flag(self.fit.tracked)}
         return own | below("tracker", self.tracker.state())
 
     def read(self, state: StateReader) -> _RestoredSlot | None:
@@ -73,18 +73,18 @@ class _Slot:
         if not state.flag("holds"):
             return None
         tracker = self.tracker._read(state.nested("tracker"))
-        return _RestoredSlot(state.count("failures"), state.flag("detected"), tracker)
+        return _RestoredSlot(state.count("failures"), state.flag("tracked"), tracker)
 
     def adopt(self, read: _RestoredSlot | None) -> None:
         self.release()
         if read is not None:
             self.failures = read.failures
             self.tracker._adopt(read.tracker)
-            self.fit = face_fit(self.tracker._fitter, read.detected)
+            self.fit = face_fit(self.tracker._fitter, read.tracked)
 
     def fit_frame(self, grey: npt.NDArray[np.uint8], box: Box | None = None) -> None:
         self.fit = self.tracker.track(grey, box)
-        self.failures = 0 if self.fit.success else self.failures + 1
+        self.failures = 0 if self.fit.valid else self.failures + 1
 
 
 class MultiFaceTracker:
@@ -258,14 +258,14 @@ class MultiFaceTracker:
         held = [bounding_box(slot.fit.landmarks) for slot in self._slots if slot.fit is not None]
         if self._frame % _SEARCH_EVERY or len(held) == len(self._slots):
             return []
-        found = [_as_box(detection.box) for detection in self.detector.detect(frame)]
+        found = [_as_box(d.box) for d in self.detector.detect(frame) if is_box(d.box)]
         return [box for box in found if not any(same_face(box, other) for other in held)]
 
     def _faces(self, started: list[int]) -> list[TrackedFace]:
         fits = {number: slot.fit for number, slot in enumerate(self._slots) if slot.fit is not None}
         if self._identities is None:
             return [TrackedFace(number, fit) for number, fit in fits.items()]
-        seen = {number: (bounding_box(fit.landmarks), fit.success) for number, fit in fits.items()}
+        seen = {number: (bounding_box(fit.landmarks), fit.valid) for number, fit in fits.items()}
         ids = self._identities.update(seen, started)
         for number in fits.keys() - ids.keys():
             self._slots[number].release()

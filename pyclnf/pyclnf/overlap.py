@@ -12,6 +12,19 @@ Box = tuple[float, float, float, float]  # x, y, width, height in px
 SAME_FACE = 1.0 / 3.0
 
 
+def is_box(values: npt.ArrayLike) -> bool:
+    """Whether these are x, y, width > 0, height > 0, all finite."""
+    box = np.asarray(values, dtype=np.float64)
+    return box.shape == (4,) and bool(np.isfinite(box).all()) and bool((box[2:] > 0).all())
+
+
+def checked_box(box: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return a box as float64; ValueError unless it is one."""
+    if not is_box(box):
+        raise ValueError(f"box must be (x, y, width, height) with a positive size, got {box!r}")
+    return np.asarray(box, dtype=np.float64)
+
+
 def bounding_box(landmarks: npt.NDArray[np.float32]) -> Box:
     """Smallest box around landmarks (n, 2)."""
     low, high = landmarks.min(axis=0), landmarks.max(axis=0)

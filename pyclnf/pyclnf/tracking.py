@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
-from .clnf import checked_box, load_model
+from .clnf import load_model
 from .config import FitParameters
-from .core.image import to_grey
 from .core.initialisation import fit_in_image
 from .core.model import LandmarkModel
 from .core.optimizer import FitState, Fitter
 from .core.template import FaceTemplate
 from .errors import PyCLNFError
 from .fit import FaceFit, face_fit
+from .image import to_grey
+from .overlap import checked_box, is_box
 
 # OpenFace 2.2: LandmarkDetectorFunc.cpp, DetectLandmarksInVideo
 _FIRST_SEARCH_FACTOR = 6  # a face never seen is looked for in every 6 * reinitialise_every-th frame
@@ -41,7 +42,7 @@ class FaceDetector(Protocol):
     """Any detector whose boxes enclose a face from chin to eyebrows, such as ``pymtcnn.MTCNN``."""
 
     def detect(self, image: npt.NDArray[Any]) -> Sequence[Detection]:
-        """Faces in a BGR image."""
+        """Faces in a BGR image. Boxes that are not finite or have no size are passed over."""
         ...
 
 
@@ -196,7 +197,7 @@ class FaceTracker:
         Returns
         -------
         FaceFit
-            With ``success=False`` and the last landmarks where there is no face.
+            With ``valid=False`` and the last landmarks where there is no face.
 
         Raises
         ------
@@ -260,7 +261,8 @@ class FaceTracker:
             )
 
     def _find(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
-        boxes = [np.asarray(d.box, dtype=np.float64) for d in self.detector.detect(frame)]
+        found = (np.asarray(d.box, dtype=np.float64) for d in self.detector.detect(frame))
+        boxes = [box for box in found if is_box(box)]
         if not boxes:
             return None
         if self._preference is not None:

@@ -62,7 +62,7 @@ def test_a_tracker_restored_in_a_new_object_goes_on_with_identical_bytes(
 
     tracker = make()
     whole = [tracker.track(frame) for frame in VIDEO]
-    assert len({fit.success for fit in whole}) == 2, "the face is found and lost"
+    assert len({fit.valid for fit in whole}) == 2, "the face is found and lost"
     for at in (0, 1, 5, 17, 18, 19, 20):
         for fit, expected in zip(interrupted(make, VIDEO, at), whole, strict=True):
             assert_same(fit, expected)
@@ -220,7 +220,7 @@ def test_several_faces_go_on_with_identical_bytes_and_numbers(stable_ids: bool, 
 
     whole = track_scene(make, SCENE, ())
     assert {len(faces) for faces in whole} == {1, 2}
-    assert any(not face.fit.success for faces in whole for face in faces)
+    assert any(not face.fit.valid for faces in whole for face in faces)
     if stable_ids:
         assert {face.face_id for faces in whole for face in faces} == {0, 1, 2}
     for stops in [(0,), (3, 9, 26), (5, 11, 31), (10, 17, 20), range(len(SCENE))]:
@@ -306,7 +306,7 @@ def test_a_tracker_sent_out_of_range_keeps_a_state_that_can_be_restored(
         with np.errstate(all="ignore"):
             fit = tracker.track(FACE, box=box)
         assert np.isfinite(fit.landmarks).all()
-        assert not fit.success
+        assert not fit.valid
         FaceTracker(one, CountingDetector()).restore(tracker.state())
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyclnf.io import read_triangulation
 from pyfaceau._deprecation import renamed_arguments
 from pyfaceau.alignment import FaceAligner
@@ -385,13 +385,15 @@ class FaceAnalyser:
             state |= under(f"{name}.", history.state())
         return state
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, *, to_finish: bool = False) -> None:
         """Go on from what `state` returned.
 
         Parameters
         ----------
         state : dict of str to ndarray
             Of an analyser with the same models and arguments.
+        to_finish : bool
+            No further frame will come, only `finish` or `raw`: the histograms of the medians are left out.
 
         Raises
         ------
@@ -400,7 +402,7 @@ class FaceAnalyser:
         """
         n_frames, n_before, n_baseline, seen = (int(n) for n in state["counters"])
         learnt = bool(state["learnt"])
-        self._median.restore(part_of(state, "median."))
+        self._median.restore(part_of(state, "median."), without_histograms=to_finish)
         if self._live is not None:
             self._live.restore(part_of(state, "live."))
         for name, history in self._histories.items():

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pyclnf import FaceFit, LandmarkModel
-from pyclnf.core.gaze import estimate_gaze
-from pyclnf.core.pose import Camera, head_pose, landmarks_3d
+from pyclnf.gaze import estimate_gaze
+from pyclnf.pose import Camera, head_pose, landmarks_3d
 
 from .analyser import FaceAnalyser
 from .analysis import FrameAnalysis
@@ -69,7 +69,7 @@ class FaceStage:
         `number` is the frame's in the whole sequence, where that has several parts.
         """
         number = frame.number if number is None else number
-        analysis = analyser.process(frame.image, fit.landmarks, fit.success, number)
+        analysis = analyser.process(frame.image, fit.landmarks, fit.valid, number)
         return self._result(frame, face_id, fit, analyser, analysis, groups)
 
     def in_image(
@@ -104,7 +104,7 @@ class FaceStage:
             frame.number,
             frame.timestamp,
             face_id,
-            fit.detected,
+            fit.tracked,
             fit.confidence,
             fit.landmarks if seen else np.full_like(fit.landmarks, np.nan),
             landmarks_3d(*shape) if want_3d and seen else None,

@@ -106,7 +106,7 @@ class Profile:
     def _wrap_model(self, fitter: Fitter) -> None:
         for experts in fitter.model.scales:
             self._wrap(experts, "responses", "  patch responses")
-        self._wrap(fitter.model.pdm, "mean_shift_fit", "  mean shift")
+        self._wrap(fitter, "_climb", "  mean shift")
         self._wrap(fitter.model.pdm, "fit_planar", "  landmarks to parameters")
         if fitter.model.validator is not None:
             self._wrap(fitter.model.validator, "certainty", "  validation")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyclnf import FaceFit
-from pyclnf.core.gaze import Gaze
+from pyclnf.gaze import Gaze
 
 from ._deprecation import warn_renamed
 from .analysis import FrameAnalysis

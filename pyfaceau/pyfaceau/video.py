@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pyclnf.core.image import to_uint8
+from pyclnf.image import to_uint8
 
 from .errors import VideoError
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyfaceau.cli.app import app
 from pyfaceau.output import read_hog, read_openface_csv, write_openface_csv
 

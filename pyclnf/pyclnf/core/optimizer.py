@@ -1,11 +1,10 @@
-"""NU-RLMS: fits a landmark model to an image from a starting pose, coarse to fine, then its parts."""
+"""The fitter: takes a landmark model through an image from a starting pose, coarse to fine, then its parts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ from ..config import (
     SMALLEST_FACE_SCALE,
     FitParameters,
 )
-from .mean_shift import kernel_table
+from .mean_shift import MeanShift, Responses
 from .model import LandmarkModel
 from .patch_experts import nearest_view, new_maps
 
@@ -120,6 +119,11 @@ class Fitter:
     threads : int
         Threads for the response maps. Results do not depend on it.
 
+    Raises
+    ------
+    ValueError
+        If `threads` is less than 1.
+
     References
     ----------
     Baltrusaitis, Robinson, Morency: Constrained Local Neural Fields for Robust Facial Landmark Detection in the Wild.
@@ -128,11 +132,16 @@ class Fitter:
     """
 
     def __init__(self, model: LandmarkModel, parameters: FitParameters, threads: int = 1) -> None:
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
         self.model = model
         self.parameters = parameters
         self.threads = threads
         self.parts = tuple(Fitter(p.model, p.parameters, threads) for p in model.parts)
         self._workspace = _Workspace(model.pdm.n_points)
+        steps = [self._mean_shift_of(k) for k in range(len(model.scales))]
+        self._mean_shifts = tuple(algorithm for algorithm, _ in steps)
+        self._weight_factors = tuple(factor for _, factor in steps)
         self.reset()
 
     def __reduce__(self) -> Rebuilding:
@@ -218,59 +227,60 @@ class Fitter:
 
     def fit(self, grey: npt.NDArray[np.uint8], windows: tuple[int, ...]) -> bool:
         """Rigid, then full mean shift at every scale whose window is not 0. False if the face becomes too small."""
-        state, pdm, settings = self.present, self.model.pdm, self.parameters
+        state, scales = self.present, self.model.scales
         g, p = state.params_global.copy(), state.params_local.copy()
         state.params_global, state.params_local = g, p
-        scales = self.model.scales
         windows = (*windows, *(0,) * len(scales))
-        for k, experts in enumerate(scales):
-            window = windows[k]
-            if window == 0:
+        for k in range(len(scales)):
+            if windows[k] == 0:
                 continue
             if not (np.isfinite(g).all() and abs(g[0]) > _NO_SIZE):
                 return False  # points without extent have no similarity to the reference frame
-            regularisation, sigma, weight_factor = self._refined(k)
-            base = pdm.project_planar(g, p)
-            to_reference, to_image = pdm.reference_frame(base, p, experts.scale)
-            view = state.view = nearest_view(experts.centres, g[1:4])
-            maps = self._workspace.maps_for(window)
-            experts.responses(grey, base, to_image, window, view, maps, self.threads)
-
-            step = partial(
-                pdm.mean_shift_fit,
-                responses=maps,
-                visible=experts.visibility[view],
-                weights=np.float32(weight_factor) * experts.confidence[view] if weight_factor > 0 else None,
-                base=base,
-                kernel=kernel_table(window, sigma),
-                to_reference=to_reference,
-                to_image=to_image,
-                params_global=g,
-                params_local=p,
-                iterations=settings.iterations,
-                regularisation=regularisation,
-                sigma=sigma,
-            )
-            step(rigid=True)
-            if k == len(scales) - 1 or windows[k + 1] == 0 or g[0] < LIKELIHOOD_FACE_SCALE:
-                state.landmark_likelihoods = np.empty(pdm.n_points, np.float32)
-                state.likelihood = step(rigid=False, likelihoods=state.landmark_likelihoods)
-            else:
-                step(rigid=False)
+            last = k == len(scales) - 1 or windows[k + 1] == 0
+            self._climb(k, self._responses(grey, k, windows[k]), last=last)
             if not g[0] >= SMALLEST_FACE_SCALE:
                 return False
         return True
 
-    def _refined(self, scale_index: int) -> tuple[float, float, float]:
-        """Regularisation, sigma and weight factor at a scale. OpenFace 2.2: LandmarkDetectorModel.cpp, Fit."""
+    def _responses(self, grey: npt.NDArray[np.uint8], k: int, window: int) -> Responses:
+        """Look around the present shape with the patch experts of a scale."""
+        state, pdm, experts = self.present, self.model.pdm, self.model.scales[k]
+        base = pdm.project_planar(state.params_global, state.params_local)
+        to_reference, to_image = pdm.reference_frame(base, state.params_local, experts.scale)
+        view = state.view = nearest_view(experts.centres, state.params_global[1:4])
+        maps = self._workspace.maps_for(window)
+        experts.responses(grey, base, to_image, window, view, maps, self.threads)
+        factor = self._weight_factors[k]
+        weights = np.float32(factor) * experts.confidence[view] if factor > 0 else None
+        return Responses(maps, experts.visibility[view], weights, base, to_reference, to_image)
+
+    def _climb(self, k: int, responses: Responses, *, last: bool) -> None:
+        """Rigid, then full mean shift, in place; the likelihoods are those of the last scale."""
+        state, mean_shift = self.present, self._mean_shifts[k]
+        g, p = state.params_global, state.params_local
+        mean_shift(responses, g, p, rigid=True)
+        if last or g[0] < LIKELIHOOD_FACE_SCALE:
+            state.landmark_likelihoods = np.empty(self.model.pdm.n_points, np.float32)
+            state.likelihood = mean_shift(
+                responses, g, p, rigid=False, likelihoods=state.landmark_likelihoods
+            )
+        else:
+            mean_shift(responses, g, p, rigid=False)
+
+    def _mean_shift_of(self, k: int) -> tuple[MeanShift, float]:
+        """Algorithm and weight factor of a scale. OpenFace 2.2: LandmarkDetectorModel.cpp, Fit."""
         s = self.parameters
-        if not s.refine:
-            return s.regularisation, s.sigma, s.weight_factor
-        q = math.log2(self.model.scales[min(scale_index, 2)].scale / 0.25)
-        regularisation = s.regularisation - 15.0 * q
-        if regularisation <= 0:
-            regularisation = 0.001
-        return regularisation, s.sigma + 0.25 * q, s.weight_factor + 2.0 * s.weight_factor * q
+        regularisation, sigma, weight_factor = s.regularisation, s.sigma, s.weight_factor
+        if s.refine:
+            q = math.log2(self.model.scales[min(k, 2)].scale / 0.25)
+            regularisation = regularisation - 15.0 * q
+            if regularisation <= 0:
+                regularisation = 0.001
+            sigma, weight_factor = sigma + 0.25 * q, weight_factor + 2.0 * weight_factor * q
+        algorithm = MeanShift(
+            self.model.pdm, sigma=sigma, regularisation=regularisation, iterations=s.iterations
+        )
+        return algorithm, weight_factor
 
     def _undo(self, params_global: Float32Array, params_local: Float32Array) -> None:
         """After a fit that overflowed: stand where it started, or at rest if that was no place either."""

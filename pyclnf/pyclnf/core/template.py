@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._state import State, StateLike, StateReader, number
-from .image import warp_affine_u8
+from ..image import warp_affine_u8
 from .optimizer import FitState
 from .pdm import PDM
 

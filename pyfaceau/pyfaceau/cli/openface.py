@@ -14,7 +14,7 @@ from .errors import report_error
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyclnf.core.pose import Camera
+    from pyclnf.pose import Camera
 
     from ..output import FileSink, OutputNames
     from ..output.openface_csv import Program
@@ -95,7 +95,7 @@ def _pipeline(models: str, options: OpenFaceOptions, program: Program) -> FullPy
 
 def _run(pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input) -> None:
     """Write all files of one input."""
-    from pyclnf.core.pose import Camera
+    from pyclnf.pose import Camera
 
     from ..errors import ProcessingError
     from ..output import write_of_details, write_openface_csv

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyclnf.io import atomic_write, read_triangulation
 
 from ..alignment import FaceAligner

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pyfaceau.analyser
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyfaceau.analyser import FaceAnalyser
 from pyfaceau.features.running_median_numpy import RunningMedian
 from pyfaceau.prediction import AUPredictor, postprocess_intensities, postprocess_presences, read_au_models
