@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+INSTALL_COMMAND = "pyfaceau models install"
+INSTALL_REMEDY = f"Run `{INSTALL_COMMAND}` to get OpenFace's files"
+
+
 class PyFaceAUError(Exception):
     """Base class of every error that pyfaceau raises about files, models or results."""
 
