@@ -35,6 +35,10 @@ class TrackedFace:
         Which face, from 0; see `stable_ids` of :class:`MultiFaceTracker` for how long it lasts.
     fit : FaceFit
         ``fit.valid`` is False where the face is being lost; OpenFace writes such rows too.
+
+    Examples
+    --------
+    See :class:`MultiFaceTracker`.
     """
 
     face_id: int
@@ -122,8 +126,13 @@ class MultiFaceTracker:
 
     Examples
     --------
-    >>> tracker = MultiFaceTracker("open", max_faces=2)      # doctest: +SKIP
-    >>> [face.face_id for face in tracker.track(frame)]      # doctest: +SKIP
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from pyclnf import MultiFaceTracker
+    >>> boxes = [SimpleNamespace(box=(x, 60, 120, 130)) for x in (20, 180)]
+    >>> detector = SimpleNamespace(detect=lambda image: boxes)  # or pymtcnn.MTCNN(), which is the default
+    >>> tracker = MultiFaceTracker("open", detector, max_faces=2)
+    >>> [face.face_id for face in tracker.track(np.zeros((240, 320), np.uint8))]
     [0, 1]
     """
 

@@ -39,7 +39,15 @@ class Detection(Protocol):
 
 
 class FaceDetector(Protocol):
-    """Any detector whose boxes enclose a face from chin to eyebrows, such as ``pymtcnn.MTCNN``."""
+    """Any detector whose boxes enclose a face from chin to eyebrows, such as ``pymtcnn.MTCNN``.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> class Fixed:
+    ...     def detect(self, image):
+    ...         return [SimpleNamespace(box=(100, 60, 120, 130))]
+    """
 
     def detect(self, image: npt.NDArray[Any]) -> Sequence[Detection]:
         """Faces in a BGR image. Boxes that are not finite or have no size are passed over."""
@@ -76,6 +84,18 @@ class FaceTracker:
     The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every
     twelfth frame, a lost one in the frame of its loss and then in every second; between, the fit goes on from where it
     stands with large windows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from pyclnf import FaceTracker
+    >>> detector = SimpleNamespace(detect=lambda image: [])  # or pymtcnn.MTCNN(), which is the default
+    >>> tracker = FaceTracker("open", detector)
+    >>> tracker.track(np.zeros((240, 320, 3), np.uint8)).tracked  # the frame is black
+    False
+    >>> later = FaceTracker("open", detector)
+    >>> later.restore(tracker.state())  # goes on where the other one stood
     """
 
     def __init__(

@@ -78,6 +78,17 @@ class LandmarkModel:
     -----
     A model does not change: trackers, threads and copies share it. It is pickled as its path and loaded again where it
     is unpickled, once per process; a model that was not loaded from files cannot be pickled.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from pyclnf import LandmarkModel
+    >>> from pyclnf.models import open_model_path
+    >>> model = LandmarkModel.load(open_model_path())
+    >>> model.pdm.n_points, [round(experts.scale, 2) for experts in model.scales]
+    (68, [0.25, 0.35, 0.5, 1.0])
+    >>> pickle.loads(pickle.dumps(model)) is model
+    True
     """
 
     path: Path
