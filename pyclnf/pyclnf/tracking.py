@@ -81,9 +81,9 @@ class FaceTracker:
 
     Notes
     -----
-    The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every
-    twelfth frame, a lost one in the frame of its loss and then in every second; between, the fit goes on from where it
-    stands with large windows.
+    The state machine is OpenFace's ``DetectLandmarksInVideo``. A face that was never seen is searched for in every
+    twelfth frame; a lost face is searched for at once and then in every second frame. In between, the fit goes on from
+    its last position with large windows.
 
     Examples
     --------
@@ -189,11 +189,11 @@ class FaceTracker:
 
     @property
     def tracking(self) -> bool:
-        """Whether a face has been found and not been given up."""
+        """Whether a face was found and has not been given up."""
         return self._initialised
 
     def prefer(self, x: float, y: float) -> None:
-        """At the next detection, once, take the face whose box centre is nearest to this point (px), not the widest.
+        """At the next detection, take the face whose box centre is nearest to this point (px) instead of the widest.
 
         Raises
         ------
@@ -259,7 +259,7 @@ class FaceTracker:
         return not self._fitter.present.success and every > 0 and self._failures % every == 0
 
     def _start_at(self, box: npt.NDArray[np.float64], grey: npt.NDArray[np.uint8], first: bool) -> bool:
-        """Start anew in a box: a first detection counts whatever the validator says, a failed later one is undone."""
+        """Start again in a box: a first detection always counts, a later one is undone if the validator rejects it."""
         fitter = self._fitter
         self._initialised = True
         before = copy(fitter.present)
