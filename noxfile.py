@@ -8,25 +8,51 @@ nox.options.sessions = ["lint", "tests"]
 # Always together and from this clone: older packages of the same names exist on the public index.
 PACKAGES = ("./pyfhog[test]", "./pymtcnn[test]", "./pyclnf[test]", "./pyfaceau[test]")
 TESTS = ("pyfhog/tests", "pymtcnn/tests", "pyclnf/tests", "pyfaceau/tests", "tests")
+# Tests whose numbers depend on the instruction set and that do not go through the sets themselves.
+PER_SET = (
+    ("pymtcnn/tests", "pymtcnn/tests/test_mtcnn_gold.py"),
+    (
+        "pyclnf/tests",
+        "pyclnf/tests/test_landmark_gold.py",
+        "pyclnf/tests/test_multi.py",
+        "pyclnf/tests/test_tracker.py",
+        "pyclnf/tests/test_threads.py",
+    ),
+    ("pyfaceau/tests", "pyfaceau/tests/test_openface_gold.py", "pyfaceau/tests/test_demo.py"),
+    ("tests", "tests/test_pipeline.py", "tests/test_open_pack.py"),
+)
+VARIABLE = "PYFACEAU_INSTRUCTION_SET"
+# What pip would fetch to build a package.
+BUILD = ("scikit-build-core>=1.0", "pybind11>=2.12", "cmake", "ninja")
 TYPED = ("pyfhog/pyfhog", "pymtcnn/pymtcnn", "pyclnf/pyclnf", "pyfaceau/pyfaceau")
+
+
+def _other_sets(session):
+    """Instruction sets that this machine runs beside the one that is used by itself."""
+    code = "import pyclnf; print(*pyclnf.available_instruction_sets()); print(pyclnf.instruction_set())"
+    known, used = session.run("python", "-c", code, silent=True).splitlines()[-2:]
+    return [name for name in known.split() if name != used]
 
 
 @nox.session
 def tests(session):
-    """Run every test; those that need ../shared are skipped where it is absent."""
-    session.install(*PACKAGES)
+    """Run every test, and the numeric ones with each instruction set; without ../shared some are skipped."""
+    session.install(*PACKAGES, *BUILD)  # with what a test needs to build source distributions
     # One run a folder: the packages' tests do not see each other's helper modules.
     for folder in session.posargs or TESTS:
         session.run("pytest", "-c", "pyproject.toml", "--rootdir", ".", folder)
     if not session.posargs:  # run as a module, so that `weights` and `benchmarks` can be imported
         session.run("python", "-m", "pytest", "-c", "pyproject.toml", "--rootdir", ".", "weights/tests")
+        for name in _other_sets(session):
+            for files in PER_SET:
+                session.run("pytest", "-c", "pyproject.toml", "--rootdir", ".", *files, env={VARIABLE: name})
 
 
 @nox.session
 def parity(session):
-    """Print one table of comparisons with the C++ reference; needs ../shared."""
+    """Print a table of comparisons with the C++ reference for each instruction set of the machine; needs ../shared."""
     session.install(*PACKAGES)
-    session.run("python", "tests/parity", *session.posargs)
+    session.run("python", "tests/parity", "--every-set", *session.posargs)
 
 
 @nox.session

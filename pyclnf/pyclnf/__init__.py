@@ -12,6 +12,7 @@ from .core.pdm import PDM
 from .errors import MissingModelError, ModelChoiceWarning, ModelFileError, ModelInstallError, PyCLNFError
 from .fit import FaceFit, PartFit
 from .gaze import Gaze, estimate_gaze
+from .instructions import available_instruction_sets, instruction_set
 from .multi import MultiFaceTracker, TrackedFace
 from .pose import Camera, head_pose, landmarks_3d
 from .store import ModelStore
@@ -36,8 +37,10 @@ __all__ = [
     "PartFit",
     "PyCLNFError",
     "TrackedFace",
+    "available_instruction_sets",
     "estimate_gaze",
     "head_pose",
+    "instruction_set",
     "landmarks_3d",
 ]
 __version__ = "2.0.0"

@@ -354,9 +354,9 @@ class FaceAnalyser:
         self._rest = np.zeros(len(self.intensity_names) + len(self.presence_names))
         if isinstance(self._baseline, Baseline):
             self._rest = self._predictor.rest(self._baseline.features)
-        self._n_frames = 0
-        self._n_before = 0  # frames before those of the baseline
-        self._n_baseline = 0  # frames of the baseline
+        self._n_frames: int = 0
+        self._n_before: int = 0  # frames before those of the baseline
+        self._n_baseline: int = 0  # frames of the baseline
         self._baseline_seen = False  # whether one of them has a face
 
     def state(self) -> State:
@@ -385,13 +385,15 @@ class FaceAnalyser:
             state |= under(f"{name}.", history.state())
         return state
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, *, to_finish: bool = False) -> None:
         """Go on from what `state` returned.
 
         Parameters
         ----------
         state : dict of str to ndarray
             Of an analyser with the same models and arguments.
+        to_finish : bool
+            No further frame will come, only `finish` or `raw`: the histograms of the medians are left out.
 
         Raises
         ------
@@ -400,7 +402,7 @@ class FaceAnalyser:
         """
         n_frames, n_before, n_baseline, seen = (int(n) for n in state["counters"])
         learnt = bool(state["learnt"])
-        self._median.restore(part_of(state, "median."))
+        self._median.restore(part_of(state, "median."), without_histograms=to_finish)
         if self._live is not None:
             self._live.restore(part_of(state, "live."))
         for name, history in self._histories.items():

@@ -250,9 +250,9 @@ class People:
         )
 
     def _unpacked(self, face_id: int) -> FaceAnalyser:
-        """Return the analyser of somebody who is away, for a look; they stay packed."""
+        """Return the analyser of somebody who is away, for their values so far; they stay packed."""
         analyser = self._new(face_id)
-        analyser.restore(self._away[face_id])
+        analyser.restore(self._away[face_id], to_finish=True)
         return analyser
 
     def _fold(self, face_id: int, state: State) -> None:

@@ -12,27 +12,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pyclnf import CLNF, FaceTracker, FitParameters, LandmarkModel, MultiFaceTracker
-from pyclnf.config import EYE_PARTS
-from pymtcnn import MTCNN
-
 from ._deprecation import renamed_arguments
 from .analysis import Baseline, BaselineFrames, checked_frames
-from .checkpoint import read_checkpoint
-from .errors import CheckpointError, ProcessingError
-from .faces import FaceStage
-from .models import ModelSet, choose_models
+from .engine import Engine
+from .errors import ProcessingError
+from .images import analyse_image
+from .models import ModelSet
 from .options import AnalysisOptions, number_format
 from .output import DEFAULT_GROUPS, Sink, check_target, write_table
 from .output.columns import Include
-from .people import ActionUnitModels, AUModelChoice
+from .people import AUModelChoice
 from .progress import ProgressCallback
-from .provenance import instruction_sets, versions
 from .result import FrameResult
 from .run import ONE_PERSON, AnalysisRun, RunMode
+from .saved_runs import resume_run
 from .sequence import SharedSink, analyse_files, finishing
-from .state import part_of
-from .video import FrameIterator, FrameSource, VideoFrame, as_bgr, open_video, read_image
+from .video import FrameIterator, FrameSource, open_video
 
 Frame = npt.NDArray[np.generic]
 PathLike = str | os.PathLike[str]
@@ -110,7 +105,7 @@ class FullPythonAUPipeline:
         cy: float | None = None,
         threads: int | None = None,
     ) -> None:
-        self._set_up(
+        self._begin_with(
             AnalysisOptions(
                 models=models,
                 landmarks=landmarks,
@@ -132,19 +127,11 @@ class FullPythonAUPipeline:
     def from_options(cls, options: AnalysisOptions) -> FullPythonAUPipeline:
         """Make a pipeline of options that have been put together elsewhere."""
         pipeline = cls.__new__(cls)
-        pipeline._set_up(options)
+        pipeline._begin_with(options)
         return pipeline
 
-    def _set_up(self, options: AnalysisOptions) -> None:
-        self.options = options
-        self.models: ModelSet = choose_models(options.models, options.landmarks)
-        self.action_units = ActionUnitModels(self.models, options.au_models)
-        self.landmark_model = LandmarkModel.load(self.models.landmarks)
-        self.detector = options.detector
-        if isinstance(options.detector, str):
-            self.detector = MTCNN(backend=options.detector, weights=self.models.mtcnn)
-        self.stage = FaceStage(self.landmark_model, options.intrinsics)
-        self._parameters = FitParameters.for_model(self.landmark_model, wild=options.wild)
+    def _begin_with(self, options: AnalysisOptions) -> None:
+        self.engine = Engine(options)
         self._by_frame: AnalysisRun | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -158,9 +145,14 @@ class FullPythonAUPipeline:
         )
 
     @property
-    def has_gaze(self) -> bool:
-        """Whether the landmark model has the eye models that gaze needs."""
-        return {part.name for part in self.landmark_model.parts} >= {*EYE_PARTS}
+    def options(self) -> AnalysisOptions:
+        """What the pipeline was asked for."""
+        return self.engine.options
+
+    @property
+    def models(self) -> ModelSet:
+        """The model files that are used, and why these."""
+        return self.engine.models
 
     @property
     def include(self) -> tuple[str, ...]:
@@ -170,12 +162,12 @@ class FullPythonAUPipeline:
     @property
     def au_intensity_names(self) -> tuple[str, ...]:
         """Columns of the intensities: "AU01_r", ..."""
-        return self.action_units.intensity_names
+        return self.engine.action_units.intensity_names
 
     @property
     def au_presence_names(self) -> tuple[str, ...]:
         """Columns of the presences: "AU01_c", ..."""
-        return self.action_units.presence_names
+        return self.engine.action_units.presence_names
 
     def run(
         self,
@@ -197,32 +189,28 @@ class FullPythonAUPipeline:
         baseline
             As in :meth:`process_video`.
 
-        Returns
-        -------
-        AnalysisRun
-
         Raises
         ------
         ValueError
             An argument has a value that it cannot have, or does not go with the pipeline's options.
         VideoError, BaselineError
             `baseline` is a recording that cannot be read, or that shows no face.
-
-        Examples
-        --------
-        >>> with pipeline.run() as run:                       # doctest: +SKIP
-        ...     for image in images:
-        ...         run.process(image)
-        ...     table = run.finish()
         """
         return AnalysisRun(
-            self, mode=mode, include=include, baseline=self._baseline(baseline), sinks=sinks, spool=spool
+            self.engine,
+            mode=mode,
+            include=include,
+            baseline=self._baseline(baseline),
+            sinks=sinks,
+            spool=spool,
         )
 
     def resume(
         self, path: PathLike, *, sinks: Sequence[Sink] = (), spool: PathLike | None = None
     ) -> AnalysisRun:
         """Go on with a run that :meth:`AnalysisRun.save` has written, with identical results.
+
+        Give it the same source again: it passes over the frames that it knows.
 
         Parameters
         ----------
@@ -232,35 +220,12 @@ class FullPythonAUPipeline:
         spool : path-like, optional
             The folder of the run that was saved, if it had one.
 
-        Returns
-        -------
-        AnalysisRun
-            Give it the same source again: frames that it has taken in are passed over.
-
         Raises
         ------
         CheckpointError
             The file is damaged, or the run was made with other options, models or versions.
         """
-        header, arrays = read_checkpoint(path)
-        try:
-            baseline: Baseline | BaselineFrames | None = None
-            if header["frames"] is not None:
-                baseline = checked_frames(header["frames"])
-            elif "baseline.features" in arrays:
-                baseline = Baseline.from_state(part_of(arrays, "baseline."))
-            run = AnalysisRun(
-                self,
-                mode=header["mode"],
-                include=header["include"],
-                baseline=baseline,
-                sinks=sinks,
-                spool=spool,
-            )
-            run.restore(header, arrays)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path}: does not go with this pipeline: {error}") from error
-        return run
+        return resume_run(self.engine, path, sinks, spool)
 
     def reset(self) -> None:
         """Forget face and sequence, before a new one is given to `process_frame`."""
@@ -444,18 +409,7 @@ class FullPythonAUPipeline:
         TypeError, ValueError
             The array is not an image as described.
         """
-        pixels = as_bgr(image) if isinstance(image, np.ndarray) else read_image(image)
-        fitter = CLNF(
-            self.landmark_model,
-            parameters=self._parameters,
-            multi_view=multi_view,
-            threads=self.options.n_threads,
-        )
-        frame, analyser = VideoFrame(1, float("nan"), pixels), self.action_units.for_images()
-        return [
-            self.stage.in_image(frame, number, fitter.fit(pixels, found.box), analyser, self.include)
-            for number, found in enumerate(self.detector.detect(pixels))
-        ]
+        return analyse_image(self.engine, image, multi_view=multi_view)
 
     def process_frame(self, frame: Frame, timestamp: float = float("nan")) -> FrameResult:
         """Analyse the next frame of a sequence; `reset` begins a new one.
@@ -537,45 +491,6 @@ class FullPythonAUPipeline:
         with open_video(path) as source, self.run(include=()) as run:
             run.analyse(source, progress=progress)
             return run.baseline_here(Path(path).name)
-
-    def record(self) -> dict[str, Any]:
-        """Describe what every result of this pipeline is made with, for ``.attrs``.
-
-        Returns
-        -------
-        dict
-            Values that JSON knows: model set and how it was chosen, SHA-256 of its files, options, versions,
-            instruction sets.
-        """
-        return {
-            "models": Path(self.models.name).name,
-            "models_choice": self.models.choice,
-            "landmark_model": self.models.landmarks.stem,
-            "au_models": self.options.au_models,
-            "detector_backend": getattr(self.detector, "backend", None),
-            "options": self.options.as_dict(),
-            "model_sha256": self.model_hashes(),
-            "versions": dict(versions()),
-            "instruction_sets": instruction_sets(),
-        }
-
-    def model_hashes(self) -> dict[str, str]:
-        """SHA-256 of every model file."""
-        if not hasattr(self, "_hashes"):
-            self._hashes = self.models.sha256()
-        return dict(self._hashes)
-
-    def new_tracker(self) -> FaceTracker | MultiFaceTracker:
-        """Make a tracker of one or several faces, as the options say."""
-        tools: dict[str, Any] = {
-            "model": self.landmark_model,
-            "detector": self.detector,
-            "parameters": self._parameters,
-            "threads": self.options.n_threads,
-        }
-        if self.options.max_faces == 1:
-            return FaceTracker(**tools)
-        return MultiFaceTracker(**tools, max_faces=self.options.max_faces, stable_ids=self.options.stable_ids)
 
     def _baseline(
         self, baseline: BaselineChoice, progress: bool | ProgressCallback = False

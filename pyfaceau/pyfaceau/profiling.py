@@ -53,8 +53,8 @@ class Profile:
     def __init__(self, pipeline: FullPythonAUPipeline) -> None:
         self._times: dict[str, list[float]] = {}
         self._lock = threading.Lock()
-        self._wrap(pipeline.detector, "detect", "face detection")
-        self._wrap(pipeline.stage, "in_sequence", "pose, gaze, action units")
+        self._wrap(pipeline.engine.detector, "detect", "face detection")
+        self._wrap(pipeline.engine.stage, "in_sequence", "pose, gaze, action units")
         begin = pipeline.run
 
         def run(*args: Any, **kwargs: Any) -> AnalysisRun:
@@ -65,10 +65,10 @@ class Profile:
         pipeline.run = run  # type: ignore[method-assign]
 
     def _wrap_run(self, run: AnalysisRun) -> None:
-        self._wrap(run._tracker, "track", "landmarks")
+        self._wrap(run.tracker, "track", "landmarks")
         for fitter in _fitters(run):
             self._wrap_model(fitter)
-        make = run._people.analyser
+        make = run.people.analyser
 
         def analyser(face_id: int) -> Any:
             found = make(face_id)
@@ -81,7 +81,7 @@ class Profile:
                 self._wrap(found._predictor, "project", "    prediction")
             return found
 
-        run._people.analyser = analyser  # type: ignore[method-assign]
+        run.people.analyser = analyser  # type: ignore[method-assign]
 
     def clear(self) -> None:
         """Forget what was measured."""
@@ -148,6 +148,6 @@ _ORDER = [
 def _fitters(run: AnalysisRun) -> Iterator[Fitter]:
     from pyclnf import FaceTracker
 
-    if isinstance(run._tracker, FaceTracker):
-        yield run._tracker._fitter
-        yield from run._tracker._fitter.parts
+    if isinstance(run.tracker, FaceTracker):
+        yield run.tracker._fitter
+        yield from run.tracker._fitter.parts

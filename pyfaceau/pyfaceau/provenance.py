@@ -52,7 +52,7 @@ def instruction_sets() -> dict[str, str]:
     dict of str to str
         By package.
     """
-    return {"pyclnf": pyclnf._core.instruction_set(), "pymtcnn": pymtcnn._core.instruction_sets()[0]}
+    return {"pyclnf": pyclnf.instruction_set(), "pymtcnn": pymtcnn.instruction_set()}
 
 
 def camera_record(camera: Camera, known: Intrinsics) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -16,27 +15,25 @@ import pandas as pd
 from pyclnf import FaceFit, MultiFaceTracker
 
 from .analysis import Baseline, BaselineFrames, checked_frames
-from .checkpoint import write_checkpoint
 from .errors import FinalPassError
 from .output import FileSink, ImmediateTable, ResultTable, Sink, check_groups
 from .output.columns import Include
+from .parts import FreshFrames, Part, decoder_of
 from .people import People
 from .progress import ProgressCallback, progress_reporter
-from .provenance import camera_record, instruction_sets, versions
+from .provenance import camera_record
 from .result import FrameResult
 from .running import Overlap, TrackedFrame
-from .state import State, part_of, under
+from .saved_runs import save_run
 from .video import BGRImage, FrameSource, VideoFrame, as_bgr
 
 if TYPE_CHECKING:
-    from .pipeline import FullPythonAUPipeline
+    from .engine import Engine
 
 RunMode = Literal["offline", "live", "frames", "images"]
 # Frames that landmarks may be ahead of the rest: both stages run at once, memory stays flat.
 _IN_FLIGHT = 4
 _IN_FLIGHT_LIVE = 0  # waiting for the next frame costs more than the overlap gains
-# What a saved run and the one that goes on must have in common, so that the numbers are those of one run.
-_MUST_AGREE = ("mode", "include", "options", "model_sha256", "versions", "frames")
 ONE_PERSON = "a baseline from another recording shows one person; use max_faces=1, or frames of this video"
 
 PathLike = str | os.PathLike[str]
@@ -50,7 +47,7 @@ class AnalysisRun:
 
     Parameters
     ----------
-    pipeline : FullPythonAUPipeline
+    engine : Engine
     mode : {"offline", "live", "frames", "images"}
         "offline": rows are collected, and `finish` makes OpenFace's final pass. "live": intensities are corrected
         and clipped as they come, as OpenFace does for webcams; nothing is kept. "frames": values as predicted,
@@ -82,7 +79,7 @@ class AnalysisRun:
 
     def __init__(
         self,
-        pipeline: FullPythonAUPipeline,
+        engine: Engine,
         *,
         mode: RunMode = "offline",
         include: Include | None = None,
@@ -96,30 +93,30 @@ class AnalysisRun:
             baseline = checked_frames(baseline)
         if baseline is not None and mode == "images":
             raise ValueError("single images have no baseline")
-        if isinstance(baseline, Baseline) and pipeline.options.max_faces > 1:
+        if isinstance(baseline, Baseline) and engine.options.max_faces > 1:
             raise ValueError(ONE_PERSON)
         self.mode = mode
-        self.groups = pipeline.options.groups if include is None else check_groups(include)
+        self.groups = engine.options.groups if include is None else check_groups(include)
         self.frames_done = 0
         self.baseline = baseline
-        self._pipeline = pipeline
+        self.engine = engine
         self._sinks = tuple(sinks)
         self._spool = None if spool is None else Path(spool)
-        self._tracker = pipeline.new_tracker()
-        self._people = People(
-            pipeline.action_units,
+        self.tracker = engine.new_tracker()
+        self.people = People(
+            engine.action_units,
             live=mode == "live",
             baseline=baseline,
             keep_history=mode == "offline",
             spool=spool,
         )
-        self._images = pipeline.action_units.for_images() if mode == "images" else None
-        self.parts: list[_Part] = []
+        self._images = engine.action_units.for_images() if mode == "images" else None
+        self.parts: list[Part] = []
         self._overlap: Overlap | None = None
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"AnalysisRun(mode={self.mode!r}, frames_done={self.frames_done}, models={self._pipeline.models.name!r})"
+        return f"AnalysisRun(mode={self.mode!r}, frames_done={self.frames_done}, models={self.engine.models.name!r})"
 
     def begin(self, name: str, fps: float = float("nan"), **record: Any) -> None:
         """Begin a part, such as the next file of the same person; tracking goes on.
@@ -133,9 +130,9 @@ class AnalysisRun:
         **record
             More for ``.attrs`` of its table.
         """
-        attrs = {"source": Path(name).name or name, "fps": fps, **self._pipeline.record(), **record}
+        attrs = {"source": Path(name).name or name, "fps": fps, **self.engine.record(), **record}
         attrs["mode"] = self.mode
-        self.parts.append(_Part(self._new_table(len(self.parts)), attrs, self._last_number))
+        self.parts.append(Part(self.new_table(len(self.parts)), attrs, self._last_number))
 
     def process(self, image: npt.NDArray[np.generic], timestamp: float = float("nan")) -> list[FrameResult]:
         """Analyse the next frame.
@@ -181,14 +178,14 @@ class AnalysisRun:
         max_frames : int, optional
             Stop after so many frames of this source.
         """
-        part = self._part(source.name, source.fps, **_decoder_of(source))
+        part = self._part(source.name, source.fps, **decoder_of(source))
         live = self.mode == "live"
-        fresh = _Fresh(source, part, copies=not (live or getattr(source, "owns_images", False)))
+        fresh = FreshFrames(source, part, copies=not (live or getattr(source, "owns_images", False)))
         with Overlap(self, _IN_FLIGHT_LIVE if live else _IN_FLIGHT) as self._overlap:
             try:
                 yield from self._overlap.results(fresh, max_frames)
             finally:
-                self._settle()
+                self.settle()
 
     def analyse(
         self,
@@ -240,7 +237,7 @@ class AnalysisRun:
         if self._closed:
             raise ValueError("this run is over")
         self._part("frames")
-        self._settle()
+        self.settle()
         tables, error = self.tables()
         try:
             self.close(complete=True)
@@ -277,10 +274,10 @@ class AnalysisRun:
         else:
             face_ids = [table.face_ids for table in rows if isinstance(table, ResultTable)]
             try:
-                values = self._people.finish(face_ids)
+                values = self.people.finish(face_ids)
             except Exception as failure:
                 error = failure
-                values = self._people.raw(face_ids)
+                values = self.people.raw(face_ids)
             tables = [
                 table.to_dataframe(r, c)
                 for table, r, c in zip(rows, *values, strict=True)
@@ -295,8 +292,8 @@ class AnalysisRun:
 
     def baseline_here(self, source: str = "") -> Baseline:
         """Take the one face of this run so far for a person at rest; raises `BaselineError` if there is none."""
-        self._settle()
-        return self._people.baseline(source)
+        self.settle()
+        return self.people.baseline(source)
 
     def close(self, *, complete: bool = False) -> None:
         """End the run. Files of sinks take their names only if it is complete; closing again does nothing."""
@@ -331,57 +328,8 @@ class AnalysisRun:
         OSError
             The file cannot be written.
         """
-        self._settle()
-        write_checkpoint(path, self._header(), self._arrays())
-
-    def restore(self, header: dict[str, Any], arrays: State) -> None:
-        """Go on from a checkpoint; see :meth:`FullPythonAUPipeline.resume`, which makes the run for it.
-
-        Raises
-        ------
-        KeyError, ValueError
-            Something is missing or does not fit.
-        """
-        for name, what in self._header().items():
-            if name in _MUST_AGREE and header[name] != what:
-                raise ValueError(f"it was made with {name} {header[name]!r}, this run has {what!r}")
-        self._tracker.restore(part_of(arrays, "tracker."))
-        self._people.restore(part_of(arrays, "people."))
-        self.parts = []
-        for number, its in enumerate(header["parts"]):
-            part = _Part(self._new_table(number), its["attrs"], int(its["first_number"]))
-            part.last_number = int(its["last_number"])
-            if part.table is not None:
-                part.table.restore(part_of(arrays, f"part.{number}."))
-            self.parts.append(part)
-        self.frames_done = int(header["frames_done"])
-
-    def _header(self) -> dict[str, Any]:
-        return {
-            "mode": self.mode,
-            "include": list(self.groups),
-            "options": self._pipeline.options.as_dict(),
-            "model_sha256": self._pipeline.model_hashes(),
-            "versions": versions(),
-            "instruction_sets": instruction_sets(),
-            "frames_done": self.frames_done,
-            "frames": None
-            if isinstance(self.baseline, Baseline) or self.baseline is None
-            else [*self.baseline],
-            "parts": [
-                {"attrs": part.attrs, "first_number": part.first_number, "last_number": part.last_number}
-                for part in self.parts
-            ],
-        }
-
-    def _arrays(self) -> State:
-        arrays = under("tracker.", self._tracker.state()) | under("people.", self._people.state())
-        if isinstance(self.baseline, Baseline):
-            arrays |= under("baseline.", self.baseline.state())
-        for number, part in enumerate(self.parts):
-            if part.table is not None:
-                arrays |= under(f"part.{number}.", part.table.state())
-        return arrays
+        self.settle()
+        save_run(self, path)
 
     def __enter__(self) -> AnalysisRun:
         """Use as a context manager to be sure that the sinks are closed."""
@@ -397,10 +345,10 @@ class AnalysisRun:
 
     def track(self, image: BGRImage) -> TrackedFrame:
         """Fit the landmarks of the next frame."""
-        if isinstance(self._tracker, MultiFaceTracker):
-            faces = tuple((face.face_id, face.fit) for face in self._tracker.track(image))
-            return TrackedFrame(faces, self._tracker.expected_ids)
-        return TrackedFrame(((0, self._tracker.track(image)),), None)
+        if isinstance(self.tracker, MultiFaceTracker):
+            faces = tuple((face.face_id, face.fit) for face in self.tracker.track(image))
+            return TrackedFrame(faces, self.tracker.expected_ids)
+        return TrackedFrame(((0, self.tracker.track(image)),), None)
 
     def count(self, frame: VideoFrame) -> None:
         """Take note that a frame has been tracked."""
@@ -409,22 +357,22 @@ class AnalysisRun:
 
     def finish_face(self, frame: VideoFrame, face_id: int, fit: FaceFit) -> FrameResult:
         """Compute everything after the landmarks."""
-        stage = self._pipeline.stage
+        stage = self.engine.stage
         if self._images is not None:
             return stage.in_image(frame, face_id, fit, self._images, self.groups)
-        analyser = self._people.analyser(face_id)
+        analyser = self.people.analyser(face_id)
         number = self.parts[-1].first_number + frame.number
         return stage.in_sequence(frame, face_id, fit, analyser, self.groups, number)
 
     def finish_frame(self, tracked: TrackedFrame) -> None:
         """Pack away those who have left."""
-        self._people.settle([face_id for face_id, _ in tracked.faces], tracked.expected)
+        self.people.settle([face_id for face_id, _ in tracked.faces], tracked.expected)
 
     def record(self, result: FrameResult, image: BGRImage) -> None:
         """Keep the row of a result and hand it to the sinks."""
         part = self.parts[-1]
         if "camera" not in part.attrs:
-            intrinsics = self._pipeline.options.intrinsics
+            intrinsics = self.engine.options.intrinsics
             part.attrs["frame_size"] = [image.shape[1], image.shape[0]]
             part.attrs["camera"] = camera_record(intrinsics.camera(image), intrinsics)
         if part.table is not None:
@@ -432,7 +380,7 @@ class AnalysisRun:
         for sink in self._sinks:
             sink.write(result, image)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait for what is under way, so that nothing of the run is elsewhere."""
         if self._overlap is not None:
             self._overlap.drain()
@@ -442,7 +390,7 @@ class AnalysisRun:
         """Number of the last frame, counted over all parts."""
         return self.parts[-1].first_number + self.parts[-1].last_number if self.parts else 0
 
-    def _part(self, name: str, fps: float = float("nan"), **record: Any) -> _Part:
+    def _part(self, name: str, fps: float = float("nan"), **record: Any) -> Part:
         """Return the present part; one begins by itself if there is none."""
         if self._closed:
             raise ValueError("this run is over")
@@ -450,11 +398,12 @@ class AnalysisRun:
             self.begin(name, fps, **record)
         return self.parts[-1]
 
-    def _new_table(self, number: int) -> ResultTable | ImmediateTable | None:
+    def new_table(self, number: int) -> ResultTable | ImmediateTable | None:
+        """Make the table of a part; None where no rows are kept."""
         if self.mode in ("live", "frames"):
             return None
-        names = self._pipeline.action_units.intensity_names, self._pipeline.action_units.presence_names
-        n_modes = self._pipeline.landmark_model.pdm.n_modes
+        names = self.engine.action_units.intensity_names, self.engine.action_units.presence_names
+        n_modes = self.engine.landmark_model.pdm.n_modes
         if self._images is not None:
             names = self._images.intensity_names, self._images.presence_names
             return ImmediateTable(self.groups, *names, n_modes)
@@ -462,40 +411,7 @@ class AnalysisRun:
         return ResultTable(self.groups, *names, n_modes, spool=spool)
 
     def _baseline_record(self) -> dict[str, Any]:
-        learnt = {"learnt_for_faces": self._people.learnt_baselines()}
+        learnt = {"learnt_for_faces": self.people.learnt_baselines()}
         if isinstance(self.baseline, Baseline):
             return {"source": self.baseline.source, **learnt}
         return {"frames": list(self.baseline or ()), **learnt}
-
-
-class _Part:
-    """Rows of one source, and what to remember about it."""
-
-    def __init__(
-        self, table: ResultTable | ImmediateTable | None, attrs: dict[str, Any], first_number: int
-    ) -> None:
-        self.table = table
-        self.attrs = attrs
-        self.first_number = first_number  # frames of the parts before it
-        self.last_number = 0
-
-
-class _Fresh:
-    """Frames of a source that a run has not seen yet, each with an image of its own."""
-
-    def __init__(self, source: FrameSource, part: _Part, *, copies: bool) -> None:
-        self._source, self._copies, self._last = source, copies, part.last_number
-        self.name, self.fps, self.n_frames = source.name, source.fps, source.n_frames
-
-    def __iter__(self) -> Iterator[VideoFrame]:
-        for frame in self._source:
-            if frame.number > self._last:
-                yield replace(frame, image=frame.image.copy()) if self._copies else frame
-
-    def close(self) -> None:
-        """Leave the source to the caller."""
-
-
-def _decoder_of(source: FrameSource) -> dict[str, Any]:
-    decoder = getattr(source, "decoder", None)
-    return {} if decoder is None else {"decoder": decoder}

@@ -32,7 +32,10 @@ GREY = (40, 40, 40)  # beside the frame
 on_a_screen = pytest.mark.skipif(
     bool(MISSING), reason=f"needs {' and '.join(MISSING)}, which are not installed"
 )
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="displays can be taken away on Linux only")
+without_a_display = pytest.mark.skipif(
+    sys.platform != "linux" or "tkinter" in MISSING,
+    reason="needs Linux, where displays can be taken away, and tkinter",
+)
 
 
 def with_action_units(value: float, present: int, **options):
@@ -101,8 +104,8 @@ def test_frame_is_left_as_it_is_and_lost_faces_have_no_bars():
 
 
 def test_status_names_rate_latency_and_dropped_frames():
-    assert " ".join(_status(None, None, 0).split()) == "- frames/s - ms after capture 0 dropped q closes"
-    line = " ".join(_status(24.96, 0.0123, 7).split())
+    assert " ".join(_status(None, [], 0).split()) == "- frames/s - ms after capture 0 dropped q closes"
+    line = " ".join(_status(24.96, [0.0123, 0.9, 0.004], 7).split())
     assert line == "25.0 frames/s 12 ms after capture 7 dropped q closes"
 
 
@@ -282,7 +285,7 @@ def test_interrupt_ends_the_window_and_still_reports(screen: Screen):
     assert "frames came" in output
 
 
-@on_linux
+@without_a_display
 def test_live_without_a_display_says_so_and_prints():
     with live_command("--max-frames", "2") as process:
         output, errors = process.communicate()
@@ -292,7 +295,7 @@ def test_live_without_a_display_says_so_and_prints():
     assert "AU12" in output
 
 
-@on_linux
+@without_a_display
 def test_live_window_that_is_asked_for_and_impossible_is_an_error():
     with live_command("--window") as process:
         output, errors = process.communicate()
@@ -309,9 +312,19 @@ def test_no_window_says_nothing():
     assert "AU12" in output
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no interrupt to one process")
+def test_interrupt_ends_printing_and_still_reports():
+    with live_command("--no-window") as process:
+        assert "AU12" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert "frames came" in output
+
+
 def test_python_without_tkinter_is_told_what_to_install(monkeypatch):
     from pyfaceau.cli.window import WindowError
 
     monkeypatch.setitem(sys.modules, "tkinter", None)
-    with pytest.raises(WindowError, match=r"no tkinter .*apt install python3-tk"):
+    with pytest.raises(WindowError, match=r"no tkinter: .*apt install python3-tk"):
         Window("a test")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ import numpy as np
 T = TypeVar("T")
 PATIENCE = 60.0  # s
 MISSING = [program for program in ("Xvfb", "xdotool") if shutil.which(program) is None]
+if importlib.util.find_spec("_tkinter") is None:
+    MISSING.append("tkinter")
 _SERVERS: list[subprocess.Popen[bytes]] = []
 
 

@@ -7,6 +7,7 @@ from .detection import Detection, choose_face, select_faces
 from .detector import MTCNN
 from .engines import BackendInfo, available_backends
 from .errors import BackendError, BackendWarning, EngineError, PyMTCNNError, WeightsError
+from .instructions import available_instruction_sets, instruction_set
 from .networks import DetectorWeights
 from .weights import load_weights
 
@@ -23,7 +24,9 @@ __all__ = [
     "WeightsError",
     "__version__",
     "available_backends",
+    "available_instruction_sets",
     "choose_face",
+    "instruction_set",
     "load_weights",
     "select_faces",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pymtcnn import MTCNN, DetectorWeights, load_weights
+from pymtcnn import MTCNN, DetectorWeights, EngineOptions, load_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -41,7 +42,24 @@ def weights() -> DetectorWeights:
     return load_weights()
 
 
-@pytest.fixture(scope="session", params=["native", "numpy"])
+def engine_detector(name: str, weights: DetectorWeights, **settings: Any) -> MTCNN:
+    """A detector on an engine; "device" is the class that drives a GPU, on ONNX Runtime's CPU provider."""
+    if name in ("onnx", "device"):
+        pytest.importorskip("onnx", reason="needs the extra 'onnx'")
+        pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    if name == "device":
+        options = EngineOptions(provider="CPUExecutionProvider")
+        return MTCNN("cuda", weights, options=options, fallback=False, **settings)
+    return MTCNN(cast(Any, name), weights, fallback=False, **settings)
+
+
+@pytest.fixture(scope="session", params=["native", "numpy", "onnx", "device"])
 def detector(request: pytest.FixtureRequest, weights: DetectorWeights) -> MTCNN:
-    """A detector on each backend."""
-    return MTCNN(backend=request.param, weights=weights)
+    """A detector on each engine that runs on any machine."""
+    return engine_detector(request.param, weights)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests neither read nor write the user's cache."""
+    monkeypatch.setenv("PYMTCNN_CACHE_DIR", str(tmp_path / "cache"))

@@ -10,6 +10,7 @@ import argparse
 import importlib
 import json
 import os
+import subprocess
 import sys
 import time
 import traceback
@@ -18,6 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from table import Row, format_table
+
+from pyclnf import available_instruction_sets, instruction_set
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STAGES = ("stage_mtcnn", "landmarks", "stage_au", "end_to_end", "open_pack")
@@ -41,6 +44,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="parity", description=__doc__.splitlines()[0])
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"only these of: {', '.join(STAGES)}")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the rows to this file")
+    parser.add_argument(
+        "--every-set",
+        action="store_true",
+        help="one table for each instruction set of this machine; OUT then gets the set's name",
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.stages) - set(STAGES)
     if unknown:
@@ -49,14 +57,30 @@ def main() -> int:
     if not (shared / "gold").is_dir():
         print(f"parity skipped: no reference material in {shared} (set PYFACEAU_SHARED to its folder)")
         return 0
+    if arguments.every_set:
+        return max([_run_with(name, arguments) for name in available_instruction_sets()])
     os.environ.setdefault("OPENFACE_MODELS_DIR", str(shared / "openface"))
     rows = [row for stage in arguments.stages or STAGES for row in stage_rows(stage, shared)]
-    print(format_table(rows))
+    print(f"Kernels of the instruction set {instruction_set()}.\n\n{format_table(rows)}")
     if arguments.json is not None:
         arguments.json.write_text(
-            json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8"
+            json.dumps(
+                {"instruction_set": instruction_set(), "rows": [asdict(row) for row in rows]}, indent=1
+            )
+            + "\n",
+            encoding="utf-8",
         )
     return 0 if rows and all(row.passed for row in rows) else 1
+
+
+def _run_with(name: str, arguments: argparse.Namespace) -> int:
+    """Run the stages in a process that uses one instruction set."""
+    command = [sys.executable, str(Path(__file__).parent), *arguments.stages]
+    if arguments.json is not None:
+        command += ["--json", str(arguments.json.with_stem(f"{arguments.json.stem}-{name}"))]
+    environment = os.environ | {"PYFACEAU_INSTRUCTION_SET": name}
+    sys.stdout.flush()
+    return subprocess.run(command, check=False, env=environment).returncode
 
 
 if __name__ == "__main__":

@@ -29,6 +29,10 @@ class Row:
     measured: str
     passed: bool
 
+    def __post_init__(self) -> None:
+        # Comparisons of NumPy values give NumPy's own truth values, which JSON does not know.
+        object.__setattr__(self, "passed", bool(self.passed))
+
 
 HEADER = ("stage", "bar", "measured", "verdict")
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from . import early_termination, export, patches, prepare
 from .data import load_keypoints, split_mask, write_manifest, write_split
 from .evaluate import landmark_error, predict
-from .fitting import Fitter, stack_experts
+from .fitting import Fitter
 from .sampling import NO_JITTER, Jitter
 from .warp import view_warps
 
@@ -129,11 +129,12 @@ def export_experts(options: argparse.Namespace) -> None:
 
 
 def pack_fitter(options: argparse.Namespace, early: bool, scales: Sequence[float] = patches.SCALES) -> Fitter:
-    """Return the NumPy fitter on the pack's files, or on the experts of the first few scales."""
-    from pyclnf.io import read_cen
+    """Return the fitter on the pack's files, or on the experts of the first few scales."""
+    from pyclnf.core.patch_experts import CENExperts
+    from pyclnf.io import read_cen, read_early_termination
 
-    table = early_termination.read_table(options.pack / "early_term_open.txt") if early else None
-    experts = [stack_experts(read_cen(_cen_path(options.pack, scale))) for scale in scales]
+    table = read_early_termination(options.pack / "early_term_open.txt") if early else None
+    experts = [CENExperts(read_cen(_cen_path(options.pack, scale))) for scale in scales]
     return Fitter(prepare.load_model(options.work / "pdm.npz"), experts, table)
 
 

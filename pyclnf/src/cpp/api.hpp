@@ -1,64 +1,87 @@
-// What one instruction-set build of the kernels offers; module.cpp picks a build when the module loads.
+// What one instruction set's kernels offer, and the types that pass between them and the bindings.
 #pragma once
 #include <cstdint>
 
 namespace pyclnf {
 
+constexpr int kLargestWindow = 15;
+constexpr int kMapPitch = 16;  // floats of a row of a response map: the largest window, padded
+constexpr int kMostPoints = 512, kMostModes = 122, kMostDenseLayers = 16, kMostModalities = 8, kMostLayers = 32, kWidestDense = 4096;
+
 struct Grey {
     const uint8_t* data;
-    int rows, cols, stride;
+    int rows, cols, stride;  // stride in bytes
 };
+// Point distribution model.
 struct Shape {
-    int n, m;
-    const float *mean, *basis_t, *eigenvalues;
+    int n, m;                  // points, modes
+    const float* mean;         // (3n,)
+    const float* basis_t;      // (m, 3n): one mode per row
+    const float* eigenvalues;  // (m,)
 };
 struct Similarity {
     float a, b;  // reference -> image [a -b; b a]
 };
 struct Ccnf {
-    const float *weights, *bias, *weight_sums, *alpha2, *sigma;
-    float sigma_scale;
+    const float* weights;      // (neurons, 121), flattened by columns, scaled by the neuron's norm
+    const float* bias;         // (neurons,)
+    const float* weight_sums;  // (neurons,)
+    const float* alpha2;       // (neurons,) twice alpha, 0 where the neuron is off
+    const float* sigma;        // (w*w, w*w), or null for a multiple of the identity
+    float sigma_scale;         // that multiple
     int neurons;
 };
 struct Dense {
-    const float *weights, *bias;
+    const float* weights;  // (rows, columns), row pitch ld
+    const float* bias;     // (rows,)
     int rows, columns, ld, activation;
 };
+// A landmark in the image, whether its area is mirrored, and its response map.
 struct Source {
     float x, y;
     bool flip;
     float* out;
 };
 struct Svr {
-    const float* weights;
+    const float* weights;  // (11, 11) row-major, as used
     float scaling, bias;
-    int kind;
+    int kind;  // 0 intensity, 1 gradient
 };
 struct Rlms {
     Shape pdm;
-    const float* responses;
-    const uint8_t* visible;
-    const float *weights, *base, *kernel, *image_to_reference, *reference_to_image;
+    const float* responses;           // (n, w, kMapPitch)
+    const uint8_t* visible;           // (n,)
+    const float* weights;             // (n,) or null
+    const float* base;                // (2n,) shape the maps are centred on
+    const float* kernel;              // (10 w, kMapPitch) Gaussian of the KDE on the 0.1 px grid, one axis
+    const float* image_to_reference;  // (2, 2)
+    const float* reference_to_image;  // (2, 2)
     int w, iterations;
     bool rigid;
     float regularisation, sigma;
-    float* landmark_likelihoods;
+    float* landmark_likelihoods;  // (n,) or null: no likelihood wanted
 };
 struct Warp {
     int rows, cols, pixels, triangles, points;
     float min_x, min_y;
-    const int32_t *vertices, *pixel_index, *pixel_triangle;
-    const float *alpha, *beta, *mean, *deviation;
+    const int32_t* vertices;        // (t, 3)
+    const int32_t* pixel_index;     // (pixels,) position in the crop, in column-major scan order
+    const int32_t* pixel_triangle;  // (pixels,)
+    const float* alpha;             // (t, 3)
+    const float* beta;              // (t, 3)
+    const float* mean;              // (pixels,)
+    const float* deviation;         // (pixels,)
 };
 struct Layer {
-    int type, in, out, kernel_rows, kernel_cols;
+    int type;     // 0 convolution, 1 max pool 2x2, 2 fully connected
+    int in, out;  // maps, or units
+    int kernel_rows, kernel_cols;
     bool relu;
-    const float *weights, *bias;
+    const float* weights;  // convolution (out, in, kh, kw); fully connected (out, in)
+    const float* bias;
 };
 
 struct Api {
-    const char* name;
-    int lanes;
     void (*grey_row)(const uint8_t* bgr, int cols, int channels, uint8_t* out);
     void (*sample)(const Grey&, float x, float y, Similarity, int side, bool flip, float* out);
     void (*ccnf)(const Grey&, float x, float y, Similarity, int w, const Ccnf&, float* out);

@@ -58,13 +58,13 @@ class CenBank {
     explicit CenBank(int points) : points_(points), claimed_(points) {}
 
     void add(const std::vector<std::tuple<F, F, int>>& layers, const std::vector<std::pair<int, bool>>& targets) {
-        expect(!layers.empty() && layers.size() <= 16 && !targets.empty() && targets.size() <= 2, "1 to 16 layers, 1 or 2 targets");
+        expect(!layers.empty() && layers.size() <= kMostDenseLayers && !targets.empty() && targets.size() <= 2, "1 to 16 layers, 1 or 2 targets");
         Task t;
         py::ssize_t inputs = 122;
         for (size_t i = 0; i < layers.size(); ++i) {
             const auto& [weights, bias, activation] = layers[i];
             expect(weights.ndim() == 2 && weights.shape(1) == inputs && bias.size() == weights.shape(0), "layer sizes do not chain");
-            expect(weights.shape(0) <= 4096, "layer too wide");
+            expect(weights.shape(0) <= kWidestDense, "layer too wide");
             inputs = weights.shape(0);
             // Column 0 of the first layer multiplies the constant 1: the caller has folded it into the bias.
             const int skip = i == 0;
@@ -119,7 +119,7 @@ class SvrBank {
     explicit SvrBank(int points) : points_(points), claimed_(points) {}
 
     void add(int landmark, const std::vector<std::tuple<F, float, float, int>>& modalities) {
-        expect(landmark >= 0 && landmark < points_ && modalities.size() <= 8, "landmark out of range or too many modalities");
+        expect(landmark >= 0 && landmark < points_ && modalities.size() <= kMostModalities, "landmark out of range or too many modalities");
         expect(!claimed_[landmark], "landmark already has an expert");
         claimed_[landmark] = true;
         Task t{landmark, {}};

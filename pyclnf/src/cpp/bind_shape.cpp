@@ -18,7 +18,7 @@ class ShapeModel {
         expect(basis_t.ndim() == 2 && mean.ndim() == 1 && eigenvalues.ndim() == 1, "mean (3n,), basis_t (m, 3n), eigenvalues (m,)");
         const auto m = basis_t.shape(0), n3 = basis_t.shape(1);
         expect(mean.size() == n3 && n3 % 3 == 0 && eigenvalues.size() == m, "mean (3n,), basis_t (m, 3n), eigenvalues (m,)");
-        expect(m <= 122 && n3 / 3 <= 512 && n3 > 0, "at most 122 modes and 512 points");
+        expect(m <= kMostModes && n3 / 3 <= kMostPoints && n3 > 0, "at most 122 modes and 512 points");
         view = {static_cast<int>(n3 / 3), static_cast<int>(m), mean_.data(), basis_t_.data(), eigenvalues_.data()};
     }
 

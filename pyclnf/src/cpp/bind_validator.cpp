@@ -76,7 +76,7 @@ class ValidatorView {
         largest_ = std::max(largest_, static_cast<int>(floats));
     }
     void push(Layer layer, F a, F b) {
-        expect(layers_.size() < 32, "too many layers");
+        expect(layers_.size() < kMostLayers, "too many layers");
         layers_.push_back(layer), keep_.push_back(a), keep_.push_back(b);
     }
     Array<int32_t> vertices_, pixel_index_, pixel_triangle_;

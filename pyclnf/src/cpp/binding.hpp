@@ -16,7 +16,7 @@ namespace pyclnf {
 
 namespace py = pybind11;
 
-constexpr int kMapPitch = 16, kLargestWindow = 15;
+using native::Pool;
 extern const Api* api;
 
 template <typename T>

@@ -8,10 +8,16 @@
 
 namespace {
 
-constexpr int kMapPitch = 16;  // largest window 15, padded
+using pyclnf::Ccnf;
+using pyclnf::Dense;
+using pyclnf::kLargestWindow;
+using pyclnf::kMapPitch;
+using pyclnf::Source;
+using pyclnf::Svr;
+
 constexpr int kSupport = 11;
 constexpr int kSupportArea = kSupport * kSupport;
-constexpr int kMaxSide = 15 + kSupport - 1;
+constexpr int kMaxSide = kLargestWindow + kSupport - 1;
 
 // Mean and 1 / L2 norm of every 11x11 window of the area. The pixels are integers / 1024, so double sums are exact and
 // sliding them loses nothing. A flat window gets 0: centred, it is all zeros whatever it is divided by, and this keeps the rounding
@@ -49,19 +55,9 @@ inline void window_statistics(const float* area, int side, int w, float* mean, f
     }
 }
 
-struct CcnfExpert {
-    const float* weights;      // (neurons, 121), flattened by columns, scaled by the neuron's norm
-    const float* bias;         // (neurons,)
-    const float* weight_sums;  // (neurons,)
-    const float* alpha2;       // (neurons,) twice alpha, 0 where the neuron is off
-    const float* sigma;        // (w*w, w*w), or null for a multiple of the identity
-    float sigma_scale;         // that multiple
-    int neurons;
-};
-
 // Correlates every neuron with the whole area at its own row pitch (position p = row * side + col), then contrast-normalises the
 // result: W.(v - m) / |v - m| = (W.v - m sum(W)) / |v - m|.
-inline void ccnf_response(const GreyImage& im, float lx, float ly, float a, float b, int w, const CcnfExpert& e, float* out) {
+inline void ccnf_response(const Grey& im, float lx, float ly, Similarity to_image, int w, const Ccnf& e, float* out) {
     static thread_local Scratch scratch;
     const int side = w + kSupport - 1, n = (w - 1) * side + w, pitch = round_up(n, kLanes);
     const int area_size = round_up(side * side, kLanes) + 8 * kLanes, ww = w * w;
@@ -71,7 +67,7 @@ inline void ccnf_response(const GreyImage& im, float lx, float ly, float a, floa
     float* z = inverse + pitch;
     float* r = z + static_cast<size_t>(e.neurons) * pitch;
     float* packed = r + pitch;
-    sample_area(im, lx, ly, a, b, side, false, area);
+    sample_area(im, lx, ly, to_image, side, false, area);
     // Centre the area first: the correlation then cancels small numbers, not large ones.
     double total = 0;
     for (int i = 0; i < side * side; ++i) total += area[i];
@@ -130,22 +126,10 @@ inline void invert_spd(double* a, int n) {
     }
 }
 
-struct DenseLayer {
-    const float* weights;  // (rows, columns), row pitch ld
-    const float* bias;     // (rows,)
-    int rows, columns, ld, activation;
-};
-
-struct CenSource {
-    float lx, ly;
-    bool flip;
-    float* out;
-};
-
 // One CEN on one or two areas (a mirrored pair shares its expert, so the second area only adds columns to the products).
 // Only positions with (row + column) odd are computed; the rest are means of their neighbours.
-inline void cen_response(const GreyImage& im, float a, float b, int w, const DenseLayer* layers, int n_layers,
-                         const CenSource* sources, int n_sources) {
+inline void cen_response(const Grey& im, Similarity to_image, int w, const Dense* layers, int n_layers, const Source* sources,
+                         int n_sources) {
     static thread_local Scratch scratch;
     const int side = w + kSupport - 1, count = (w * w - 1) / 2, n = n_sources * count, ld = round_up(n, kLanes);
     int widest = kSupportArea;
@@ -163,7 +147,7 @@ inline void cen_response(const GreyImage& im, float a, float b, int w, const Den
         where[i] = row * kMapPitch + col;
     }
     for (int s = 0; s < n_sources; ++s) {
-        sample_area(im, sources[s].lx, sources[s].ly, a, b, side, sources[s].flip, area);
+        sample_area(im, sources[s].x, sources[s].y, to_image, side, sources[s].flip, area);
         window_statistics(area, side, w, mean, inverse, kMapPitch);
         float m[113], inv[113];
         for (int i = 0; i < count; ++i) m[i] = mean[where[i]], inv[i] = inverse[where[i]];
@@ -176,10 +160,10 @@ inline void cen_response(const GreyImage& im, float a, float b, int w, const Den
     }
     for (int e = 0; e < kSupportArea; ++e)
         for (int i = n; i < ld; ++i) x[static_cast<size_t>(e) * ld + i] = 0.f;
-    int32_t offsets[4096];
+    int32_t offsets[pyclnf::kWidestDense];
     for (int e = 0; e < widest; ++e) offsets[e] = e * ld;
     for (int l = 0; l < n_layers; ++l) {
-        const DenseLayer& d = layers[l];
+        const Dense& d = layers[l];
         gemm({d.rows, n, d.columns, d.weights, d.ld, x, offsets, d.bias, y, ld, d.activation});
         float* t = x;
         x = y, y = t;
@@ -206,21 +190,14 @@ inline void cen_response(const GreyImage& im, float a, float b, int w, const Den
     }
 }
 
-struct SvrModality {
-    const float* weights;  // (11, 11) row-major, as used
-    float scaling, bias;
-    int kind;  // 0 intensity, 1 gradient
-};
-
 // Product over modalities of a logistic of the normalised cross-correlation (double accumulation, OpenCV's clamping rule).
-inline void svr_response(const GreyImage& im, float lx, float ly, float a, float b, int w, const SvrModality* modalities,
-                         int count, float* out) {
+inline void svr_response(const Grey& im, float lx, float ly, Similarity to_image, int w, const Svr* modalities, int count, float* out) {
     const int side = w + kSupport - 1;
     float area[kMaxSide * kMaxSide], plane[kMaxSide * kMaxSide];
-    sample_area(im, lx, ly, a, b, side, false, area);
+    sample_area(im, lx, ly, to_image, side, false, area);
     for (int i = 0; i < w * kMapPitch; ++i) out[i] = i % kMapPitch < w ? 1.f : 0.f;
     for (int m = 0; m < count; ++m) {
-        const SvrModality& e = modalities[m];
+        const Svr& e = modalities[m];
         if (e.kind == 0) {
             double s = 0, s2 = 0;
             for (int i = 0; i < side * side; ++i) s += area[i], s2 += double(area[i]) * area[i];

@@ -5,20 +5,7 @@
 
 namespace {
 
-struct RlmsTask {
-    Pdm pdm;
-    const float* responses;   // (n, w, kMapPitch)
-    const uint8_t* visible;   // (n,)
-    const float* weights;     // (n,) or null
-    const float* base;        // (2n,) shape the maps are centred on
-    const float* kernel;      // (10 w, kMapPitch) Gaussian of the KDE on the 0.1 px grid, one axis
-    const float* image_to_reference;  // (2, 2)
-    const float* reference_to_image;  // (2, 2)
-    int w, iterations;
-    bool rigid;
-    float regularisation, sigma;
-    float* landmark_likelihoods;  // (n,) or null: no likelihood wanted
-};
+using pyclnf::Rlms;
 
 // Mean shift of one landmark in its map; the kernel sits on the nearest 0.1 px node, the shift is from the exact point.
 inline void mean_shift(const float* map, const float* kernel, int w, float dx, float dy, float* sx, float* sy) {
@@ -66,7 +53,7 @@ inline float landmark_likelihood(const float* map, int w, float dx, float dy, fl
 }
 
 // Updates g and p in place; returns the model likelihood (0 if not asked for).
-inline float nu_rlms(const RlmsTask& t, float* g, float* p) {
+inline float nu_rlms(const Rlms& t, float* g, float* p) {
     static thread_local Scratch scratch;
     const int n = t.pdm.n, n2 = 2 * n, m = t.rigid ? 0 : t.pdm.m, q = 6 + m, w = t.w;
     const size_t eq = NormalEquations::floats(q, n2);
@@ -80,7 +67,7 @@ inline float nu_rlms(const RlmsTask& t, float* g, float* p) {
     float* dy = dx + n;
     const float *ir = t.image_to_reference, *ri = t.reference_to_image;
     const float half = static_cast<float>((w - 1) / 2);
-    float limit[kMaxModes];
+    float limit[pyclnf::kMostModes];
     for (int k = 0; k < t.pdm.m; ++k) limit[k] = 3.f * std::sqrt(t.pdm.eigenvalues[k]);
     for (int i = 0; i < n; ++i) dx[i] = dy[i] = half;
 

@@ -4,14 +4,13 @@
 #pragma once
 #include <cmath>
 
+#include "api.hpp"
 #include "simd.hpp"
 
 namespace {
 
-struct GreyImage {
-    const uint8_t* data;
-    int rows, cols, stride;  // stride in bytes
-};
+using pyclnf::Grey;
+using pyclnf::Similarity;
 
 // std::lrint without a library call: round half to even. What is not finite or too large for it lies outside every image.
 inline int64_t rint_i64(double x) {
@@ -31,14 +30,14 @@ inline int clamp_coordinate(int64_t v) {
     return static_cast<int>(v < -limit ? -limit : v > limit ? limit : v);
 }
 
-inline int tap(const GreyImage& im, int x, int y) {
+inline int tap(const Grey& im, int x, int y) {
     return (static_cast<unsigned>(x) < static_cast<unsigned>(im.cols) && static_cast<unsigned>(y) < static_cast<unsigned>(im.rows))
                ? im.data[static_cast<ptrdiff_t>(y) * im.stride + x]
                : 0;
 }
 
 // Exact bilinear value times 1024; X, Y in 1/32 px.
-inline int sample_1024(const GreyImage& im, int X, int Y) {
+inline int sample_1024(const Grey& im, int X, int Y) {
     const int x = X >> 5, y = Y >> 5, fx = X & 31, fy = Y & 31;
     int p00, p01, p10, p11;
     if (x >= 0 && y >= 0 && x + 1 < im.cols && y + 1 < im.rows) {
@@ -51,7 +50,8 @@ inline int sample_1024(const GreyImage& im, int X, int Y) {
 }
 
 // The (side x side) area around (lx, ly) under the reference -> image similarity [a -b; b a]; flip mirrors columns.
-inline void sample_area(const GreyImage& im, float lx, float ly, float a, float b, int side, bool flip, float* out) {
+inline void sample_area(const Grey& im, float lx, float ly, Similarity to_image, int side, bool flip, float* out) {
+    const float a = to_image.a, b = to_image.b;
     const float h = (side - 1.0f) / 2.0f;
     // Products rounded before they are added, as in the reference: one fused step here moves samples across the 1/32 px grid.
     volatile float ah = a * h, bh = b * h;

@@ -2,19 +2,13 @@
 #pragma once
 #include <cmath>
 
+#include "api.hpp"
 #include "gemm.hpp"
 #include "scratch.hpp"
 
 namespace {
 
-struct Pdm {
-    int n, m;
-    const float* mean;         // (3n,)
-    const float* basis_t;      // (m, 3n): one mode per row
-    const float* eigenvalues;  // (m,)
-};
-
-constexpr int kMaxModes = 128, kMaxPoints = 512;
+using pyclnf::Shape;
 
 inline void euler_to_matrix(const float* e, float* R) {
     const float s1 = std::sin(e[0]), s2 = std::sin(e[1]), s3 = std::sin(e[2]);
@@ -34,7 +28,7 @@ inline void matrix_to_euler(const double* R, double* e) {
     e[2] = std::atan2(2.0 * (q0 * q3 - q1 * q2), q0 * q0 + q1 * q1 - q2 * q2 - q3 * q3);
 }
 
-inline void shape_3d(const Pdm& pdm, const float* p, float* s) {
+inline void shape_3d(const Shape& pdm, const float* p, float* s) {
     const int n3 = 3 * pdm.n;
     std::memcpy(s, pdm.mean, sizeof(float) * n3);
     for (int k = 0; k < pdm.m; ++k) {
@@ -55,7 +49,7 @@ inline void project(int n, const float* s3, const float* g, float* out) {
 
 // Transposed Jacobian: one parameter per row of `pitch` floats (2n values: d x_i, then d y_i). Rows 0..5 are scale, the
 // three body-frame rotation increments and the translation; the modes follow unless `rigid`.
-inline void jacobian_t(const Pdm& pdm, const float* s3, const float* g, bool rigid, float* jt, int pitch) {
+inline void jacobian_t(const Shape& pdm, const float* s3, const float* g, bool rigid, float* jt, int pitch) {
     const int n = pdm.n;
     float R[9];
     euler_to_matrix(g + 1, R);
@@ -161,7 +155,7 @@ struct NormalEquations {
             for (int k = 0; k < q; ++k) row[k] = jt[static_cast<size_t>(k) * pitch + e];
             for (int k = q; k < ld; ++k) row[k] = 0.f;
         }
-        int32_t offsets[2 * kMaxPoints];
+        int32_t offsets[2 * pyclnf::kMostPoints];
         for (int e = 0; e < n2; ++e) offsets[e] = e * ld;
         gemm({q, q, n2, weighted, pitch, j, offsets, nullptr, h, ld, kNone});
         for (int k = 0; k < q; ++k) {
@@ -185,9 +179,9 @@ inline float distance(const float* a, const float* b, int count) {
 
 // Gauss-Newton fit of (g, p) to 2D landmarks (x..., y...); points with x exactly 0 are not visible. The damping, the stopping rule
 // (three insufficient improvements in total) and the stale 3D shape in the error are the reference's: PDM.cpp, CalcParams.
-inline void fit_landmarks(const Pdm& full, const float* landmarks, const float* rotation, float* g, float* p) {
+inline void fit_landmarks(const Shape& full, const float* landmarks, const float* rotation, float* g, float* p) {
     static thread_local Scratch scratch;
-    int n = 0, index[kMaxPoints];
+    int n = 0, index[pyclnf::kMostPoints];
     for (int i = 0; i < full.n; ++i)
         if (landmarks[i] != 0.f) index[n++] = i;
     const int m = full.m, q = 6 + m;
@@ -216,7 +210,7 @@ inline void fit_landmarks(const Pdm& full, const float* landmarks, const float* 
             for (int i = 0; i < n; ++i)
                 basis_t[static_cast<size_t>(k) * 3 * n + axis * n + i] =
                     full.basis_t[static_cast<size_t>(k) * 3 * full.n + axis * full.n + index[i]];
-    const Pdm pdm{n, m, mean, basis_t, full.eigenvalues};
+    const Shape pdm{n, m, mean, basis_t, full.eigenvalues};
     float lo[2], hi[2], mlo[2], mhi[2];
     for (int axis = 0; axis < 2; ++axis) {
         lo[axis] = hi[axis] = target[axis * n];

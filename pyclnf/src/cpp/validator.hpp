@@ -6,20 +6,11 @@
 
 namespace {
 
-struct WarpModel {
-    int rows, cols, pixels, triangles, points;
-    float min_x, min_y;
-    const int32_t* vertices;        // (t, 3)
-    const int32_t* pixel_index;     // (pixels,) position in the crop, in column-major scan order
-    const int32_t* pixel_triangle;  // (pixels,)
-    const float* alpha;             // (t, 3)
-    const float* beta;              // (t, 3)
-    const float* mean;              // (pixels,)
-    const float* deviation;         // (pixels,)
-};
+using pyclnf::Layer;
+using pyclnf::Warp;
 
 // Warps the face at `landmarks` (x..., y...) out of `im` (already cropped) and normalises it; writes (rows, cols), 0 outside the mask.
-inline void warped_crop(const GreyImage& im, const WarpModel& w, const float* landmarks, float* crop) {
+inline void warped_crop(const Grey& im, const Warp& w, const float* landmarks, float* crop) {
     static thread_local Scratch scratch;
     float* coefficients = scratch.get<float>(static_cast<size_t>(w.triangles) * 6 + w.pixels + 16);
     float* values = coefficients + static_cast<size_t>(w.triangles) * 6;
@@ -50,17 +41,8 @@ inline void warped_crop(const GreyImage& im, const WarpModel& w, const float* la
         crop[w.pixel_index[p]] = ((values[p] - mu) / sd - w.mean[p]) / w.deviation[p];
 }
 
-struct CnnLayer {
-    int type;            // 0 convolution, 1 max pool 2x2, 2 fully connected
-    int in, out;         // maps, or units
-    int kernel_rows, kernel_cols;
-    bool relu;
-    const float* weights;  // convolution (out, in, kh, kw); fully connected (out, in)
-    const float* bias;
-};
-
 // Convolution by the indirect product: the pitch of the output is that of the input, its last columns are not used.
-inline void cnn_forward(const float* input, int rows, int cols, const CnnLayer* layers, int count, int largest, float* output) {
+inline void cnn_forward(const float* input, int rows, int cols, const Layer* layers, int count, int largest, float* output) {
     static thread_local Scratch scratch;
     const size_t plane = static_cast<size_t>(largest) + 1024;
     float* x = scratch.get<float>(2 * plane);
@@ -68,7 +50,7 @@ inline void cnn_forward(const float* input, int rows, int cols, const CnnLayer* 
     int maps = 1, pitch = cols, map_size = rows * cols;
     std::memcpy(x, input, sizeof(float) * map_size);
     for (int l = 0; l < count; ++l) {
-        const CnnLayer& d = layers[l];
+        const Layer& d = layers[l];
         if (d.type == 0) {
             static thread_local Scratch offset_scratch;
             const int k = d.in * d.kernel_rows * d.kernel_cols;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TITLE = "pyfaceau live"
 _REPORT_EVERY = 1.0  # s
 _ANSWER_WITHIN = 0.01  # s between looks at what the user does with the window, while no frame comes
-_RATE_OVER = 30  # frames that the rate is the mean of
+_RECENT = 30  # frames that the rate and the latency below the picture are taken over
 _LATENCIES_KEPT = 1000  # frames that the summary's latency is the median of
 
 
@@ -163,7 +163,7 @@ def _run_window(
         args=(_watch, pipeline, source, newest.put, max_frames),
         name="pyfaceau-stage",
     )
-    rate, latencies = _Rate(), deque[float](maxlen=_LATENCIES_KEPT)
+    rate, recent, latencies = _Rate(), deque[float](maxlen=_RECENT), deque[float](maxlen=_LATENCIES_KEPT)
     worker.start()
     try:
         while not window.closed:
@@ -172,8 +172,9 @@ def _run_window(
                 frame, results = item
                 fps = rate.after(source.now)
                 picture = live_picture(frame.image, results, window.room(frame.image), max_faces)
-                window.show(picture, _status(fps, latencies[-1] if latencies else None, source.dropped))
+                window.show(picture, _status(fps, recent, source.dropped))
                 latencies.append(source.now - frame.timestamp)
+                recent.append(latencies[-1])
             elif newest.ended:
                 break
             else:
@@ -234,7 +235,7 @@ class _Rate:
     """Frames per second, over the last frames."""
 
     def __init__(self) -> None:
-        self._times: deque[float] = deque(maxlen=_RATE_OVER + 1)
+        self._times: deque[float] = deque(maxlen=_RECENT + 1)
 
     def after(self, now: float) -> float | None:
         """Count a frame; None while there is only one."""
@@ -243,10 +244,10 @@ class _Rate:
         return (len(self._times) - 1) / elapsed if elapsed > 0 else None
 
 
-def _status(fps: float | None, latency: float | None, dropped: int) -> str:
+def _status(fps: float | None, latencies: Collection[float], dropped: int) -> str:
     """One line below the picture."""
-    rate = "   -" if fps is None else f"{fps:4.1f}"
-    late = "  -" if latency is None else f"{1000 * latency:3.0f}"
+    rate = f"{'-':>4}" if fps is None else f"{fps:4.1f}"
+    late = f"{1000 * statistics.median(latencies):3.0f}" if latencies else f"{'-':>3}"
     return f"{rate} frames/s   {late} ms after capture   {dropped} dropped   q closes"
 
 

@@ -57,11 +57,10 @@ def live_picture(
     drawn = image.copy()
     draw_results(drawn, results, action_units=False)  # at full size, as the pose needs the camera's own
     picture = np.full((size[1], size[0] + panels * panel, 3), _BACKGROUND, np.uint8)
-    picture[:, : size[0]] = cv2.resize(
-        drawn, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
+    # INTER_AREA would look a little better and takes 25 ms for a frame of 1920 x 1080 px.
+    picture[:, : size[0]] = cv2.resize(drawn, size, interpolation=cv2.INTER_LINEAR)
     for index, result in enumerate(results[:panels]):
-        if result.success:
+        if result.tracked:
             left = size[0] + index * panel + _MARGIN
             draw_action_units(picture, result, left, unit, f"face {result.face_id}")
     return picture

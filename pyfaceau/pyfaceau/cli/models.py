@@ -37,8 +37,9 @@ def list_command(
 
 @models_app.command()
 def verify(group: _Groups = None) -> None:
-    """Compare the installed files with OpenFace 2.2.0's SHA-256."""
-    if not verify_models(_PROGRAM, openface_store(), _checked(group)):
+    """Compare the installed files with OpenFace 2.2.0's SHA-256, and this installation with stored results."""
+    complete = verify_models(_PROGRAM, openface_store(), _checked(group))
+    if not (_self_check() and complete):
         raise typer.Exit(1)
 
 
@@ -58,7 +59,10 @@ def install(
     ] = False,
     group: _Groups = None,
 ) -> None:
-    """Get OpenFace's model files from their official locations, or from a folder, and check them."""
+    """Get OpenFace's model files from their official locations, or from a folder, and check them.
+
+    Ends with a self-check: a packaged portrait is analysed and compared with stored results.
+    """
     if source is not None and not source.is_dir():
         raise typer.BadParameter(f"{source} is not a folder")
     groups = _checked(group)
@@ -66,6 +70,20 @@ def install(
         _PROGRAM, openface_store(), groups, accept_license=accept_license, source=source, bar=_DownloadBar
     ):
         raise typer.Exit(1)
+    if not _self_check():
+        raise typer.Exit(1)
+
+
+def _self_check() -> bool:
+    """Print how each set of models does; False if one fails."""
+    from ..selfcheck import self_check
+
+    well = True
+    for check in self_check():
+        failed = check.state == "failed"
+        typer.echo(f"{_PROGRAM}: error: {check}" if failed else str(check), err=failed)
+        well = well and not failed
+    return well
 
 
 def _checked(group: list[str] | None) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ def _run(pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input)
         return
     if "gaze" not in options.groups:
         table = table.drop(columns=list(group_columns("gaze")), errors="ignore")
-    elif not pipeline.has_gaze:
+    elif not pipeline.engine.has_gaze:
         # Zeros would be read as a gaze into the camera.
         absent = [*group_columns("gaze"), *group_columns("eye_landmarks")]
         table = table.drop(columns=absent, errors="ignore")

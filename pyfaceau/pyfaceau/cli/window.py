@@ -47,7 +47,7 @@ class Window:
             import tkinter
         except ImportError as error:
             raise WindowError(
-                "this Python has no tkinter (on Debian and Ubuntu: apt install python3-tk; "
+                f"this Python has no tkinter: {error} (on Debian and Ubuntu: apt install python3-tk; "
                 "with Homebrew: brew install python-tk)"
             ) from error
         try:

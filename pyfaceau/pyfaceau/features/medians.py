@@ -94,13 +94,15 @@ class DescriptorMedian:
             state |= {f"{prefix}.{name}": array for name, array in dense.items()}
         return state
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, *, without_histograms: bool = False) -> None:
         """Go on from what `state` returned.
 
         Parameters
         ----------
         state : dict of str to ndarray
             As returned by `state`.
+        without_histograms : bool
+            Take over the median alone, which no further frame will change.
 
         Raises
         ------
@@ -111,7 +113,7 @@ class DescriptorMedian:
             raise ValueError(f"median has shape {state['median'].shape}, expected {self.median.shape}")
         self.reset()
         bins = {"hog": HOG_HISTOGRAM[0], "geometry": GEOMETRY_HISTOGRAM[0]}
-        for prefix, median in self._parts().items():
+        for prefix, median in ({} if without_histograms else self._parts()).items():
             dense = part_of(state, f"{prefix}.")
             occupied, counts = dense.pop("occupied"), dense.pop("counts")
             histogram = np.zeros(len(dense["bin"]) * bins[prefix], np.int32)

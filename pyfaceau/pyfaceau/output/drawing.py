@@ -26,6 +26,7 @@ _UNSURE: Colour = (40, 40, 230)
 _PRESENT: Colour = (80, 220, 80)
 _ABSENT: Colour = (190, 190, 190)
 _TEXT: Colour = (255, 255, 255)
+_SHADE: Colour = (0, 0, 0)  # around numbers that stand in the frame
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 _HEAD_BOX = 200.0  # mm
@@ -99,7 +100,9 @@ def draw_results(
         _draw_eyes(image, result, camera, unit)
         if several:
             x, y = result.landmarks.max(axis=0)
-            _text(image, str(result.face_id), (round(float(x)) + 4, round(float(y))), unit, _TEXT)
+            place = (round(float(x)) + 4, round(float(y)))
+            _text(image, str(result.face_id), place, 1.6 * unit, _SHADE, 3)
+            _text(image, str(result.face_id), place, 1.6 * unit, _TEXT)
     if len(shown) < len(results):
         lost = ", ".join(str(result.face_id) for result in results if result not in shown)
         _text(image, f"face {lost} lost" if several else "no face", (8, height - 8), unit, _UNSURE)
@@ -215,6 +218,11 @@ def draw_action_units(
 
 
 def _text(
-    image: npt.NDArray[np.uint8], text: str, place: tuple[int, int], size: float, colour: Colour = _TEXT
+    image: npt.NDArray[np.uint8],
+    text: str,
+    place: tuple[int, int],
+    size: float,
+    colour: Colour = _TEXT,
+    thickness: int = 1,
 ) -> None:
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size, colour, thickness, cv2.LINE_AA)

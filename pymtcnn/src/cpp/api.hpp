@@ -1,4 +1,4 @@
-// What one instruction-set build of the kernels offers; module.cpp picks a build when the networks are made.
+// What one instruction set's kernels offer; module.cpp chooses a set when the networks are made.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -31,8 +31,6 @@ struct Axis {
 };
 
 struct Kernels {
-    const char* name;
-    int lanes;
     // Layers of one image (maps, rows, columns): `plane` floats from map to map, each readable one vector past its end.
     // `largest` is the most floats that the maps between two layers take.
     void (*trunk)(const Layer*, int count, const float* image, int maps, int rows, int columns, ptrdiff_t plane, size_t largest,

@@ -12,22 +12,17 @@
 
 #include "api.hpp"
 #include "axis.hpp"
+#include "dispatch.hpp"
 #include "pool.hpp"
 #include "scratch.hpp"
 
 namespace py = pybind11;
 using namespace py::literals;
 using namespace pymtcnn;
-using pyclnf::Pool;  // pool.hpp is pyclnf's
+using native::Pool;
 
-extern "C" {
-extern const Kernels pymtcnn_kernels_baseline;
-extern const Sampler pymtcnn_sampler_baseline;
-#if PYMTCNN_X86
-extern const Kernels pymtcnn_kernels_avx2, pymtcnn_kernels_avx512;
-extern const Sampler pymtcnn_sampler_avx2, pymtcnn_sampler_avx512;
-#endif
-}
+NATIVE_DECLARE(pymtcnn::Kernels, pymtcnn_kernels)
+NATIVE_DECLARE(pymtcnn::Sampler, pymtcnn_sampler)
 
 namespace {
 
@@ -38,22 +33,15 @@ constexpr int kVector = 16;       // floats of the longest vector
 constexpr int kImageBlock = 256;  // images whose features are held at once
 constexpr int kDenseBlock = 64;   // of these in one product
 
+constexpr const Kernels* kKernels[] = NATIVE_TABLES(pymtcnn_kernels);
+constexpr const Sampler* kSamplers[] = NATIVE_TABLES(pymtcnn_sampler);
+size_t preferred = 0;  // what the module chose when it was loaded
+
 struct InstructionSet {
     const Kernels* kernels;
     const Sampler* sampler;
+    std::string name;
 };
-
-std::vector<InstructionSet> supported() {
-    std::vector<InstructionSet> found{{&pymtcnn_kernels_baseline, &pymtcnn_sampler_baseline}};
-#if PYMTCNN_X86
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back({&pymtcnn_kernels_avx2, &pymtcnn_sampler_avx2});
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl"))
-        found.push_back({&pymtcnn_kernels_avx512, &pymtcnn_sampler_avx512});
-#endif
-    return found;
-}
 
 using F = py::array_t<float, py::array::c_style>;
 
@@ -62,11 +50,8 @@ void expect(bool ok, const char* what) {
 }
 
 InstructionSet choose(const std::string& name) {
-    const auto found = supported();
-    if (name.empty()) return found.back();
-    for (const InstructionSet& set : found)
-        if (name == set.kernels->name) return set;
-    throw py::value_error("this machine does not support " + name);
+    const size_t set = name.empty() ? preferred : native::find(name);
+    return {kKernels[set], kSamplers[set], native::available()[set]};
 }
 
 // A frame (H, W, 3), BGR.
@@ -155,7 +140,7 @@ class Network {
     Network(int inputs, const std::string& instruction_set) : set_(choose(instruction_set)), inputs_(inputs), maps_(inputs) {
         expect(inputs > 0 && inputs <= kMostMaps, "a network has 1 to 4096 input maps");
     }
-    std::string instruction_set() const { return set_.kernels->name; }
+    std::string instruction_set() const { return set_.name; }
 
     void add_convolution(F kernels, F bias) {
         expect(dense_.empty(), "no maps after a fully connected layer");
@@ -379,11 +364,9 @@ class Network {
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "The compiled backend: the networks, and the resizes in front of them.";
-    m.def("instruction_sets", [] {
-        std::vector<std::string> names;
-        for (const InstructionSet& set : supported()) names.push_back(set.kernels->name);
-        return names;
-    });
+    preferred = native::chosen();
+    m.def("instruction_sets", &native::available);
+    m.def("instruction_set", [] { return native::available()[preferred]; });
     m.def("resize", &resize, "frame"_a, "height"_a, "width"_a, "instruction_set"_a = "");
     m.def("crops", &crops, "frame"_a, "boxes"_a, "side"_a, "instruction_set"_a = "");
     py::class_<Network>(m, "Network")

@@ -5,6 +5,7 @@
 #include "api.hpp"
 #include "scratch.hpp"
 #include "simd.hpp"
+#include "table.hpp"
 
 namespace {
 
@@ -84,4 +85,4 @@ void resample(const T* frame, int height, int width, const Axis& x, const Axis& 
 
 }  // namespace
 
-extern "C" const pymtcnn::Sampler PYMTCNN_SAMPLER = {resample<uint8_t>, resample<float>};
+extern "C" const pymtcnn::Sampler NATIVE_TABLE(pymtcnn_sampler) = {resample<uint8_t>, resample<float>};

@@ -5,23 +5,23 @@
 #include <cstring>
 
 #if defined(__AVX512F__)
-#define PYCLNF_LANES 16
-#define PYCLNF_REGISTERS 32
+#define NATIVE_LANES 16
+#define NATIVE_REGISTERS 32
 #elif defined(__AVX2__)
-#define PYCLNF_LANES 8
-#define PYCLNF_REGISTERS 16
+#define NATIVE_LANES 8
+#define NATIVE_REGISTERS 16
 #elif defined(__aarch64__)
-#define PYCLNF_LANES 4
-#define PYCLNF_REGISTERS 32
+#define NATIVE_LANES 4
+#define NATIVE_REGISTERS 32
 #else
-#define PYCLNF_LANES 4
-#define PYCLNF_REGISTERS 16
+#define NATIVE_LANES 4
+#define NATIVE_REGISTERS 16
 #endif
 
 namespace {
 
-constexpr int kLanes = PYCLNF_LANES;
-constexpr int kRegisters = PYCLNF_REGISTERS;
+constexpr int kLanes = NATIVE_LANES;
+constexpr int kRegisters = NATIVE_REGISTERS;
 
 typedef float vf __attribute__((vector_size(kLanes * 4)));
 typedef int32_t vi __attribute__((vector_size(kLanes * 4)));

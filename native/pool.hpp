@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace pyclnf {
+namespace native {
 
 class Pool {
   public:
@@ -90,4 +90,4 @@ class Pool {
     int workers_ = 0;
 };
 
-}  // namespace pyclnf
+}  // namespace native

@@ -92,7 +92,7 @@ inline void gemm(const Gemm& g) {
             case 1: gemm_columns<1>(g, col); break;
             case 2: gemm_columns<2>(g, col); break;
             case 3: gemm_columns<3>(g, col); break;
-#if PYCLNF_REGISTERS >= 32
+#if NATIVE_REGISTERS >= 32
             case 4: gemm_columns<4>(g, col); break;
             default: gemm_columns<5>(g, col); break;
 #else
