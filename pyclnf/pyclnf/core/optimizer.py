@@ -92,8 +92,12 @@ class FitState:
 
     def is_finite(self) -> bool:
         """Whether every number is one."""
-        arrays = self.params_global, self.params_local, self.landmarks, self.landmark_likelihoods
-        return math.isfinite(self.likelihood) and all(bool(np.isfinite(array).all()) for array in arrays)
+        # The landmarks are the parameters' projection: not finite if one of these is not.
+        return (
+            math.isfinite(self.likelihood)
+            and bool(np.isfinite(self.landmarks).all())
+            and bool(np.isfinite(self.landmark_likelihoods).all())
+        )
 
 
 @dataclass
