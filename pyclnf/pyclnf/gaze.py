@@ -37,6 +37,10 @@ class Gaze:
         Eye landmarks in px: 28 points per eye.
     landmarks_3d : ndarray, shape (56, 3), float64
         The same in camera space, mm.
+
+    Examples
+    --------
+    See :func:`estimate_gaze`.
     """
 
     directions: Float64Array
@@ -62,6 +66,16 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
     Gaze or None
         None if the model has no eye models. Directions and angles are NaN where the pose is, or where the fit of the
         face or of an eye has no scale.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyclnf import CLNF, Camera, estimate_gaze, head_pose
+    >>> clnf, camera = CLNF("open"), Camera.for_size(320, 240)
+    >>> fit = clnf.fit(np.zeros((240, 320), np.uint8), box=(100, 60, 120, 130))
+    >>> pose = head_pose(clnf.model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
+    >>> estimate_gaze(clnf.model, fit, pose, camera) is None  # the open pack has no eye models
+    True
 
     References
     ----------
