@@ -75,7 +75,11 @@ def frames(shared: Path, count: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Yield the sample images, and `count` frames of each video and clip, with the name of their source."""
     for path in sorted((shared / "media").glob("sample?.jpg")):
         yield path.name, np.asarray(cv2.imread(str(path)), np.uint8)
-    videos = [*(shared / "media").glob("*.avi"), *(shared / "media").glob("*.wmv"), *(shared / "data/clips").glob("*.avi")]
+    videos = [
+        *(shared / "media").glob("*.avi"),
+        *(shared / "media").glob("*.wmv"),
+        *(shared / "data/clips").glob("*.avi"),
+    ]
     for path in sorted(videos):
         capture = cv2.VideoCapture(str(path))
         total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))

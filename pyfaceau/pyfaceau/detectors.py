@@ -91,7 +91,8 @@ class BoxCorrection:
         """Correct one box, shape (4,)."""
         left, top, width, height = (float(v) for v in np.asarray(box))
         return np.array(
-            [left + self.x * width, top + self.y * height, self.width * width, self.height * height], np.float32
+            [left + self.x * width, top + self.y * height, self.width * width, self.height * height],
+            np.float32,
         )
 
 
@@ -137,7 +138,9 @@ class YuNetDetector:
         self.score_threshold = score_threshold
         self.correction = correction
         if not self.model.is_file():
-            raise FileNotFoundError(f"{self.model}: no such file; get YuNet's model file from OpenCV's model zoo")
+            raise FileNotFoundError(
+                f"{self.model}: no such file; get YuNet's model file from OpenCV's model zoo"
+            )
         try:
             self._network = cv2.FaceDetectorYN.create(str(self.model), "", (320, 320), score_threshold)
         except cv2.error as error:
@@ -224,11 +227,12 @@ class HaarDetector:
         self.correction = correction
         if not self.cascade.is_file():
             raise FileNotFoundError(f"{self.cascade}: no such cascade file")
+        self._classifier = cv2.CascadeClassifier()
         try:
-            self._classifier = cv2.CascadeClassifier(str(self.cascade))
-        except cv2.error as error:
-            raise ValueError(f"{self.cascade}: OpenCV cannot read it as a cascade ({error.err})") from error
-        if self._classifier.empty():
+            loaded = self._classifier.load(str(self.cascade))
+        except (cv2.error, SystemError):  # OpenCV's binding raises either for a damaged file
+            loaded = False
+        if not loaded or self._classifier.empty():
             raise ValueError(f"{self.cascade}: OpenCV cannot read it as a cascade")
         self._lock = threading.Lock()
 
