@@ -228,14 +228,17 @@ class FaceTracker:
         if box is not None:
             self._fitter.start(checked_box(box))
             self._initialised = True
+        # The last verdict says nothing of a box from outside: search it with the large windows.
+        self._given = box is not None
         return face_fit(self._fitter, self._step(frame, grey))
 
     def _step(self, frame: npt.NDArray[Any], grey: npt.NDArray[np.uint8]) -> bool:
         fitter, state, settings = self._fitter, self._fitter.present, self.parameters
         first = not self._initialised
         if self._initialised:
-            windows = settings.windows_track if state.success else settings.windows_init
-            if self._template is not None and state.success:
+            follow = state.success and not self._given
+            windows = settings.windows_track if follow else settings.windows_init
+            if self._template is not None and follow:
                 self._template.shift(state, self.model.pdm, grey)
             if fitter.detect(grey, windows):
                 self._failures = -1

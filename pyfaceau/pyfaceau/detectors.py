@@ -227,11 +227,12 @@ class HaarDetector:
         self.correction = correction
         if not self.cascade.is_file():
             raise FileNotFoundError(f"{self.cascade}: no such cascade file")
+        self._classifier = cv2.CascadeClassifier()
         try:
-            self._classifier = cv2.CascadeClassifier(str(self.cascade))
-        except cv2.error as error:
-            raise ValueError(f"{self.cascade}: OpenCV cannot read it as a cascade ({error.err})") from error
-        if self._classifier.empty():
+            loaded = self._classifier.load(str(self.cascade))
+        except (cv2.error, SystemError):  # OpenCV's binding raises either for a damaged file
+            loaded = False
+        if not loaded or self._classifier.empty():
             raise ValueError(f"{self.cascade}: OpenCV cannot read it as a cascade")
         self._lock = threading.Lock()
 

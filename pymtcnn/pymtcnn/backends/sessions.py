@@ -89,7 +89,7 @@ def _provider_options(provider: str, options: EngineOptions) -> dict[str, str]:
     if provider == CUDA_PROVIDER:
         return {
             "device_id": str(options.device),
-            # TensorFloat-32 keeps ten bits of each factor: boxes would move by more than 0.1 px.
+            # TensorFloat-32 keeps as many bits of each factor as float16, which moves boxes by up to 14 px.
             "use_tf32": "0",
             # The default tries every algorithm for each new shape, which takes seconds.
             "cudnn_conv_algo_search": "HEURISTIC",
