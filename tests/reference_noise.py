@@ -1,11 +1,12 @@
 """Write `data/reference_noise.json`: how far builds of the C++ reference are apart on the reference material.
 
-`python tests/reference_noise.py SHARED NAME=FOLDER...` compares each build's outputs with those in SHARED/gold and with each
-other. FOLDER holds what that build wrote, with six decimals instead of one or two:
+`python tests/reference_noise.py SHARED NAME=FOLDER...` compares each build's outputs with those in
+SHARED/gold and with each other. FOLDER holds what that build wrote, with six decimals instead of one or two:
 
-    multi/multi_face.csv             FaceLandmarkVidMulti -f multi_face.avi -mloc model/main_clnf_general.txt -2Dfp -pose -gaze -aus
-    clnf/NAME.csv                    FeatureExtraction -f NAME.* -mloc model/main_clnf_general.txt -2Dfp -pose -gaze -aus
-    ceclm_fixture/NAME.csv           the same with cen_fixture/main_ceclm_general.txt
+    multi/multi_face.csv      FaceLandmarkVidMulti -f multi_face.avi -mloc model/main_clnf_general.txt
+                              -2Dfp -pose -gaze -aus
+    clnf/NAME.csv             FeatureExtraction -f NAME.* with the same options
+    ceclm_fixture/NAME.csv    the same with cen_fixture/main_ceclm_general.txt
 
 What is missing is left out.
 """
@@ -25,10 +26,11 @@ from gold_tracks import noise_of  # noqa: E402
 
 VIDEOS = ("default", "changeLighting", "2015-10-15-15-14", "multi_face")
 MADE = (
-    "The reference's sources, built with GCC 12 and OpenCV 4.6 as o2 (-O2 -msse3 -ffp-contract=off) and native (-O3 "
-    "-march=native, a processor with AVX-512), and run by tests/reference_noise.py's commands; -prescott and -haswell are the "
-    "same programs with OpenBLAS told to use those kernels, -plain with OpenCV told not to use AVX besides. A third build with "
-    "-O3 -mavx2 -mfma gives the bytes of native. gold is another build's output, printed with one decimal."
+    "The reference's sources, built with GCC 12 and OpenCV 4.6 as o2 (-O2 -msse3 -ffp-contract=off) and "
+    "native (-O3 -march=native, a processor with AVX-512), and run by tests/reference_noise.py's "
+    "commands; -prescott and -haswell are the same programs with OpenBLAS told to use those kernels, "
+    "-plain with OpenCV told not to use AVX besides. A third build with -O3 -mavx2 -mfma gives the bytes "
+    "of native. gold is another build's output, printed with one decimal."
 )
 
 

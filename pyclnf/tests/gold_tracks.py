@@ -1,9 +1,10 @@
 """Tracks of several faces: how far two runs over one video are apart, and how far two builds of the reference are.
 
-The track of a face that is lost is chaotic. Its fit wanders over the background, where the last bit of a response decides
-whether it passes the validator once more and so lives six frames longer. From there on two builds of the reference itself
-part, and so do the instruction sets here. What may be asked is therefore in two parts: the same faces and verdicts up to
-the frame where a face of two builds is a pixel apart, and over the whole video no more disagreement than among builds.
+The track of a face that is lost is chaotic. Its fit wanders over the background, where the last bit of a
+response decides whether it passes the validator once more and so lives six frames longer. From there on two
+builds of the reference itself part, and so do the instruction sets here. What may be asked is therefore in
+two parts: the same faces and verdicts up to the frame where a face of two builds is a pixel apart, and over
+the whole video no more disagreement than among builds.
 """
 
 from __future__ import annotations

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pyclnf import FaceTracker, FitParameters, LandmarkModel, MultiFaceTracker
 from pyclnf.config import EYE_PARTS
-from pymtcnn import MTCNN
 
+from .detectors import make_detector
 from .faces import FaceStage
 from .models import ModelSet, choose_models
 from .options import AnalysisOptions
@@ -41,6 +41,8 @@ class Engine:
     ------
     pyclnf.MissingModelError, pyclnf.ModelFileError
         A model file is missing or damaged.
+    ValueError, TypeError, FileNotFoundError
+        There is no such detector.
     """
 
     def __init__(self, options: AnalysisOptions) -> None:
@@ -48,9 +50,7 @@ class Engine:
         self.models: ModelSet = choose_models(options.models, options.landmarks)
         self.action_units = ActionUnitModels(self.models, options.au_models)
         self.landmark_model = LandmarkModel.load(self.models.landmarks)
-        self.detector: Any = options.detector
-        if isinstance(options.detector, str):
-            self.detector = MTCNN(backend=cast(Any, options.detector), weights=self.models.mtcnn)
+        self.detector = make_detector(options.detector, self.models.mtcnn, options.mtcnn_backend)
         self.stage = FaceStage(self.landmark_model, options.intrinsics)
         self.parameters = FitParameters.for_model(self.landmark_model, wild=options.wild)
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ._deprecation import renamed_arguments
 from .analysis import Baseline, BaselineFrames, checked_frames
+from .detectors import FaceDetector
 from .engine import Engine
 from .errors import ProcessingError
 from .images import analyse_image
@@ -47,9 +48,8 @@ class FullPythonAUPipeline:
         OpenFace's if they are installed, else open, with a warning. Or a folder with OpenFace's files.
     landmarks : {"auto", "ceclm", "clnf"} or path-like
         Landmark model, or the path of a main model file. "auto": CE-CLM if it is installed, else CLNF.
-    detector : str or FaceDetector
-        Face detector: a backend of :class:`pymtcnn.MTCNN` by name, or any object with ``detect(image)`` whose
-        boxes enclose faces from chin to eyebrows.
+    mtcnn_backend : str
+        Engine of MTCNN; see :class:`pymtcnn.MTCNN`.
     include : collection of str, or "openface"
         Groups of columns: "gaze", "pose", "landmarks", "landmarks_3d", "pdm", "aus". "openface" means all,
         with OpenFace's 714 columns.
@@ -67,6 +67,9 @@ class FullPythonAUPipeline:
     fx, fy, cx, cy : float, optional
         Camera in px, for pose, gaze and 3D landmarks; guessed from the frame size as OpenFace does by
         default.
+    detector : {"mtcnn", "haar", "yunet:PATH"} or FaceDetector
+        Face detector, or any object with ``detect(image)`` whose boxes enclose faces from chin to eyebrows; see
+        :mod:`pyfaceau.detectors`.
     threads : int, optional
         Threads of the landmark stage; the rest runs in one more. Results do not depend on it. By default two where
         the machine has them.
@@ -87,12 +90,11 @@ class FullPythonAUPipeline:
     >>> table[["timestamp", "AU12_r"]].plot(x="timestamp")  # doctest: +SKIP
     """
 
-    @renamed_arguments(mtcnn_backend="detector")
     def __init__(
         self,
         models: PathLike = "auto",
         landmarks: PathLike = "auto",
-        detector: Any = "auto",
+        mtcnn_backend: str = "auto",
         *,
         include: Include = DEFAULT_GROUPS,
         au_models: AUModelChoice = "dynamic",
@@ -103,12 +105,14 @@ class FullPythonAUPipeline:
         fy: float | None = None,
         cx: float | None = None,
         cy: float | None = None,
+        detector: str | FaceDetector = "mtcnn",
         threads: int | None = None,
     ) -> None:
         self._begin_with(
             AnalysisOptions(
                 models=models,
                 landmarks=landmarks,
+                mtcnn_backend=mtcnn_backend,
                 detector=detector,
                 include=include,
                 au_models=au_models,

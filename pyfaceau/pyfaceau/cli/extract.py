@@ -68,7 +68,10 @@ def extract(
         bool, typer.Option("--same-person", help="All videos show one person: share the baseline.")
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
-    mtcnn_backend: Annotated[str, typer.Option(help="Backend of the face detector.")] = "auto",
+    detector: Annotated[str, typer.Option(help="mtcnn, haar, or yunet:PATH.")] = "mtcnn",
+    mtcnn_backend: Annotated[
+        str, typer.Option(help="Engine of MTCNN; `pymtcnn backends` lists them.")
+    ] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Write action units, head pose and landmarks of each VIDEO, one row a frame.
@@ -84,7 +87,8 @@ def extract(
     pipeline = _pipeline(
         models=models,
         landmarks=landmarks,
-        detector=mtcnn_backend,
+        mtcnn_backend=mtcnn_backend,
+        detector=detector,
         include=("pose", "aus") if columns is None else columns,
         number_format="openface" if format == "openface" else "plain",
         au_models=au_models,
