@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .alignment.aligner import ShapeModel
 from .errors import BaselineError
+from .features.descriptor import DeformableModel
 from .state import State, as_text, from_text
 
 Floats = NDArray[np.float64]
@@ -128,3 +131,12 @@ class SequenceAnalysis:
     intensities: Floats
     presences: Floats
     valid: NDArray[np.bool_]
+
+
+class FittableModel(ShapeModel, DeformableModel, Protocol):
+    """What the analyser needs of a point distribution model."""
+
+    def fit_landmarks(
+        self, landmarks: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Global (6,) and local (m,) parameters of landmarks (68, 2)."""

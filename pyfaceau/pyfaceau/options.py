@@ -24,7 +24,8 @@ class AnalysisOptions:
 
     Attributes
     ----------
-    models, landmarks, mtcnn_backend, detector, include, au_models, max_faces, stable_ids, wild, fx, fy, cx, cy, threads
+    models, landmarks, mtcnn_backend, detector, include, au_models, max_faces, stable_ids, recognise, wild, fx, fy, \
+    cx, cy, threads
         See :class:`~pyfaceau.FullPythonAUPipeline`. `include` is kept as a tuple in the order of the columns;
         `threads` None stands for two, or one where the machine has one.
     number_format : {"plain", "openface"}
@@ -50,6 +51,7 @@ class AnalysisOptions:
     au_models: AUModelChoice = "dynamic"
     max_faces: int = 1
     stable_ids: bool = True
+    recognise: bool = True
     wild: bool = False
     fx: float | None = None
     fy: float | None = None

@@ -62,6 +62,10 @@ class FullPythonAUPipeline:
     stable_ids : bool
         With several faces, a newcomer gets a new number and a face that comes back soon its old one. False: the
         number is that of the tracker, as in OpenFace, so a newcomer gets that of somebody who has gone.
+    recognise : bool
+        With several faces and `stable_ids`, people who come back under a new number get their old one in the
+        finished table, by what they look like; their frames are then one sequence. See
+        :mod:`pyfaceau.returning` for how sure that is.
     wild : bool
         OpenFace's settings for faces in difficult images: larger search areas, slower.
     fx, fy, cx, cy : float, optional
@@ -100,6 +104,7 @@ class FullPythonAUPipeline:
         au_models: AUModelChoice = "dynamic",
         max_faces: int = 1,
         stable_ids: bool = True,
+        recognise: bool = True,
         wild: bool = False,
         fx: float | None = None,
         fy: float | None = None,
@@ -118,6 +123,7 @@ class FullPythonAUPipeline:
                 au_models=au_models,
                 max_faces=max_faces,
                 stable_ids=stable_ids,
+                recognise=recognise,
                 wild=wild,
                 fx=fx,
                 fy=fy,

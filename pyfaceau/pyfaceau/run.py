@@ -23,6 +23,7 @@ from .people import People
 from .progress import ProgressCallback, progress_reporter
 from .provenance import camera_record
 from .result import FrameResult
+from .returning import SHORT
 from .running import Overlap, TrackedFrame
 from .saved_runs import save_run
 from .video import BGRImage, FrameSource, VideoFrame, as_bgr
@@ -108,6 +109,7 @@ class AnalysisRun:
             live=mode == "live",
             baseline=baseline,
             keep_history=mode == "offline",
+            recognise=engine.options.recognise and engine.options.stable_ids and engine.options.max_faces > 1,
             spool=spool,
         )
         self._images = engine.action_units.for_images() if mode == "images" else None
@@ -283,9 +285,14 @@ class AnalysisRun:
                 for table, r, c in zip(rows, *values, strict=True)
                 if isinstance(table, ResultTable)
             ]
+        returned = self.people.returned()
         for table, part in zip(tables, self.parts, strict=True):
             table.attrs.update(part.attrs)
             table.attrs["final_pass"] = error is None and self.mode == "offline"
+            if self.people.recognises:
+                table["face_id"] = table["face_id"].replace(returned)
+                table.attrs["people"] = _people_in(table)
+                table.attrs["returned_faces"] = {str(n): person for n, person in sorted(returned.items())}
             if self.baseline is not None:
                 table.attrs["baseline"] = self._baseline_record()
         return tables, error
@@ -415,3 +422,9 @@ class AnalysisRun:
         if isinstance(self.baseline, Baseline):
             return {"source": self.baseline.source, **learnt}
         return {"frames": list(self.baseline or ()), **learnt}
+
+
+def _people_in(table: pd.DataFrame) -> list[int]:
+    """Faces that are there for a second or so; shorter appearances are often no face at all."""
+    frames = table.loc[table["success"] == 1, "face_id"].value_counts()
+    return sorted(int(face_id) for face_id in frames.index[frames >= SHORT])
