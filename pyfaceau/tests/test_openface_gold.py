@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,6 +35,9 @@ PROGRAMS = {
 }
 PDM_FILE = "openface/2.2.0/originals/lib/local/LandmarkDetector/model/pdms/In-the-wild_aligned_PDM_68.txt"
 LAST_DIGIT = 1.001  # of the printed digits, and what binary fractions add
+# How far builds of the reference are apart, see tests/reference_noise.py; only a few were compared.
+NOISE = Path(__file__).resolve().parents[2] / "tests/data/reference_noise.json"
+MARGIN = 1.5
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +80,15 @@ def pair(request, shared, written) -> tuple[pd.DataFrame, pd.DataFrame]:
     return ours, gold
 
 
+def noise() -> dict[str, Any]:
+    return json.loads(NOISE.read_text(encoding="utf-8"))
+
+
+def worst(pairs: dict[str, dict[str, float]], figure: str) -> float:
+    """The largest difference of two builds of the reference."""
+    return max(figures[figure] for figures in pairs.values())
+
+
 def difference(pair: tuple[pd.DataFrame, pd.DataFrame], pattern: str) -> np.ndarray:
     columns = [name for name in pair[1].columns if re.fullmatch(pattern, name)]
     assert columns
@@ -115,13 +129,21 @@ def test_3d_points_are_within_half_a_millimetre_on_average(pair):
     assert difference(pair, r"[XYZ]_\d+").mean() <= 0.5
     accepted = (pair[1]["confidence"] > ACCEPTED).to_numpy()
     assert difference(pair, r"eye_lmk_[XYZ]_\d+")[accepted].mean() <= 0.5
-    if difference(pair, r"eye_lmk_[XYZ]_\d+").mean() > 0.5 and not accepted.all():
-        pytest.xfail("the depth of an eye in a fit that the validator rejects: 0.53 mm on average in sample2")
+    # The depth of an eye in a fit that the validator rejects is loose: builds of the reference differ by this much.
+    loose = MARGIN * worst(noise()["images"], "eye_depth")
+    assert difference(pair, r"eye_lmk_[XYZ]_\d+").mean() <= (0.5 if accepted.all() else max(0.5, loose))
 
 
 def test_head_pose_is_within_the_last_digit_on_average(pair):
-    assert difference(pair, "pose_T.").mean() <= 0.1
-    assert difference(pair, "pose_R.").mean() <= 0.001
+    videos = len(pair[0]) >= 30
+    # Single faces average nothing out, and an uncertain one is loose in builds of the reference too.
+    images = noise()["images"]
+    assert difference(pair, "pose_T.").mean() <= (
+        0.1 if videos else max(0.1, MARGIN * worst(images, "position"))
+    )
+    assert difference(pair, "pose_R.").mean() <= (
+        0.001 if videos else max(0.001, MARGIN * worst(images, "rotation"))
+    )
 
 
 def test_shape_parameters_are_within_a_hundredth_of_their_deviation(shared, pair):
@@ -133,12 +155,22 @@ def test_shape_parameters_are_within_a_hundredth_of_their_deviation(shared, pair
     assert difference(pair, "p_t.").mean() <= 0.1
 
 
-def test_action_units_are_the_references(pair):
+def test_presences_of_action_units_are_the_references(pair):
     assert (difference(pair, "AU.*_c") == 0).mean() >= 0.98
-    found = difference(pair, "AU.*_r").mean()
-    if found > 0.03 and len(pair[0]) < 30:
-        pytest.xfail(f"single faces average nothing out: {found:.3f}, 0.03 asked (0.040 was seen in sample2)")
-    assert found <= 0.03
+
+
+ONE_FACE_APART = pytest.mark.xfail(
+    reason="the fit of the first face of sample2 ends 0.04 px from where those of four builds of the reference end, and its "
+    "action units differ by 0.08: 0.040 to 0.074 over the three faces where 0.03 is asked",
+    strict=True,
+)
+
+
+@pytest.mark.parametrize(
+    "pair", [*VIDEOS, "sample1", pytest.param("sample2", marks=ONE_FACE_APART)], indirect=True
+)
+def test_intensities_of_action_units_are_the_references(pair):
+    assert difference(pair, "AU.*_r").mean() <= 0.03
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -155,15 +187,18 @@ def test_several_faces_are_those_of_the_reference(shared, written):
         read_openface_csv(gold_csv(shared, "multi_face")),
     )
     both = ours.merge(gold, on=["frame", "face_id"], suffixes=("", "_gold"))
-    # The two part where one face crosses before another.
-    assert (both["success"] == both["success_gold"]).mean() >= 0.99
+    # The tracks of lost faces part, among builds of the reference too; see pyclnf/tests/gold_tracks.py.
+    builds = noise()["multi_face"]["rows"]
+    assert (both["success"] != both["success_gold"]).mean() <= MARGIN * worst(builds, "other_success")
+    assert 1 - len(both) / max(len(ours), len(gold)) <= MARGIN * worst(builds, "other_rows")
 
     def gap(pattern: str, rows: pd.DataFrame) -> np.ndarray:
         names = [name for name in gold.columns if re.fullmatch(pattern, name)]
         return np.abs(rows[names].to_numpy() - rows[[f"{name}_gold" for name in names]].to_numpy())
 
     tracked = both[(both["success"] == 1) & (both["success_gold"] == 1)]
-    assert gap(r"[xy]_\d+", tracked).mean() <= 0.1
+    assert gap(r"[xy]_\d+", tracked).mean() <= MARGIN * worst(builds, "landmarks")
+    assert np.median(gap(r"[xy]_\d+", tracked)) <= 0.05
     assert gap("gaze_.*", tracked).mean() <= 0.01
     assert gap("AU.*_r", tracked).mean() <= 0.05
     assert (gap("AU.*_c", tracked) == 0).mean() >= 0.98
@@ -173,12 +208,6 @@ def test_several_faces_are_those_of_the_reference(shared, written):
     assert not gap("gaze_.*", lost).any()
     assert np.median(gap("AU.*_r", lost)) <= 0.05
     assert np.median(gap(r"eye_lmk_[xy]_\d+", lost)) <= 0.2
-    rows = len(both) / max(len(ours), len(gold))
-    if 0.98 < rows < 0.99:
-        pytest.xfail(
-            f"lost faces live a few frames longer or shorter: {rows:.2%} of rows are common, 99 % asked"
-        )
-    assert rows >= 0.99
 
 
 def test_hog_file_has_the_references_structure_and_nearly_its_values(shared, written):
