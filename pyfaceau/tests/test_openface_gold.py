@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+import pyclnf
 from pyclnf.core.pdm import PDM
 from pyfaceau.cli.app import app
 from pyfaceau.output import read_hog, read_openface_csv, write_openface_csv
@@ -70,7 +71,26 @@ def gold_csv(shared: Path, name: str) -> Path:
     return shared / "gold/cli" / f"{PROGRAMS[name]}_clnf_{name}.csv.gz"
 
 
-@pytest.fixture(params=[*VIDEOS, *IMAGES])
+# The fit of a still face stops when a step is small enough, so a last bit can make a step more or less. Builds of the reference
+# then differ by up to 0.11 px and 0.002 rad (in sample4, where we do not); here it is the first face of sample2.
+ONE_FACE_APART = pytest.mark.xfail(
+    reason="the first face of sample2 stops 0.04 px away from the reference's: 0.040 to 0.074 on average over three "
+    "faces with every instruction set, 0.03 asked",
+    strict=True,
+)
+BASELINE_APART = pytest.mark.xfail(
+    pyclnf.instruction_set() == "baseline",
+    reason="with the baseline kernels so does the third face, which the validator rejects: 0.21 mm, 0.1 asked",
+    strict=True,
+)
+
+
+def each_file(**marks: pytest.MarkDecorator) -> list[Any]:
+    """All videos and images, some of them marked."""
+    return [pytest.param(name, marks=marks.get(name, ())) for name in (*VIDEOS, *IMAGES)]
+
+
+@pytest.fixture(params=each_file())
 def pair(request, shared, written) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Our table and the reference's, as read from their files."""
     ours = read_openface_csv(written(request.param, ".csv"))
@@ -134,16 +154,10 @@ def test_3d_points_are_within_half_a_millimetre_on_average(pair):
     assert difference(pair, r"eye_lmk_[XYZ]_\d+").mean() <= (0.5 if accepted.all() else max(0.5, loose))
 
 
+@pytest.mark.parametrize("pair", each_file(sample2=BASELINE_APART), indirect=True)
 def test_head_pose_is_within_the_last_digit_on_average(pair):
-    videos = len(pair[0]) >= 30
-    # Single faces average nothing out, and an uncertain one is loose in builds of the reference too.
-    images = noise()["images"]
-    assert difference(pair, "pose_T.").mean() <= (
-        0.1 if videos else max(0.1, MARGIN * worst(images, "position"))
-    )
-    assert difference(pair, "pose_R.").mean() <= (
-        0.001 if videos else max(0.001, MARGIN * worst(images, "rotation"))
-    )
+    assert difference(pair, "pose_T.").mean() <= 0.1
+    assert difference(pair, "pose_R.").mean() <= 0.001
 
 
 def test_shape_parameters_are_within_a_hundredth_of_their_deviation(shared, pair):
@@ -159,16 +173,7 @@ def test_presences_of_action_units_are_the_references(pair):
     assert (difference(pair, "AU.*_c") == 0).mean() >= 0.98
 
 
-ONE_FACE_APART = pytest.mark.xfail(
-    reason="the fit of the first face of sample2 ends 0.04 px from where those of four builds of the reference end, and its "
-    "action units differ by 0.08: 0.040 to 0.074 over the three faces where 0.03 is asked",
-    strict=True,
-)
-
-
-@pytest.mark.parametrize(
-    "pair", [*VIDEOS, "sample1", pytest.param("sample2", marks=ONE_FACE_APART)], indirect=True
-)
+@pytest.mark.parametrize("pair", each_file(sample2=ONE_FACE_APART), indirect=True)
 def test_intensities_of_action_units_are_the_references(pair):
     assert difference(pair, "AU.*_r").mean() <= 0.03
 
