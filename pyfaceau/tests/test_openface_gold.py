@@ -71,8 +71,8 @@ def gold_csv(shared: Path, name: str) -> Path:
     return shared / "gold/cli" / f"{PROGRAMS[name]}_clnf_{name}.csv.gz"
 
 
-# The fit of a still face stops when a step is small enough, so a last bit can make a step more or less. Builds of the reference
-# then differ by up to 0.11 px and 0.002 rad (in sample4, where we do not); here it is the first face of sample2.
+# The fit of a still face stops when a step is small enough, so a last bit can make a step more or less. Builds of the
+# reference then differ by up to 0.11 px and 0.002 rad (in sample4, where we do not); here it is the first face of sample2.
 ONE_FACE_APART = pytest.mark.xfail(
     reason="the first face of sample2 stops 0.04 px away from the reference's: 0.040 to 0.074 on average over three "
     "faces with every instruction set, 0.03 asked",
@@ -133,7 +133,7 @@ def test_gaze_is_within_a_hundredth_of_a_radian(pair):
     gap = difference(pair, "gaze_.*")
     assert gap.mean() <= 0.002
     # Where an eye closes, two fits of its model may be equally good.
-    assert (gap.max(axis=1) <= 0.01).mean() >= 0.99
+    assert (gap.max(axis=1) <= 0.01 * LAST_DIGIT).mean() >= 0.99
 
 
 def test_eye_landmarks_are_within_015_px_on_average(pair):
