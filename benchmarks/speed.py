@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("video")
     parser.add_argument("--models", default="auto", help="as for FullPythonAUPipeline")
-    parser.add_argument("--landmarks", default="ceclm", help="clnf, ceclm or the path of a main file")
+    parser.add_argument("--landmarks", default="auto", help="auto, clnf, ceclm or the path of a main file")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--gaze", action="store_true", help="compute gaze too, as the C++ program does")

@@ -12,9 +12,10 @@ import pytest
 from faceless import FACELESS_FRAMES
 from typer.testing import CliRunner
 
-from pyclnf.models import sha256_of
+from pyclnf.download import sha256_of
 from pyfaceau.cli.app import app
 from pyfaceau.errors import ProcessingError
+from pyfaceau.models import choose_models
 
 
 def extract(*arguments: object):
@@ -44,8 +45,9 @@ def test_result_file_has_a_row_a_frame_and_names_its_models(tmp_path, choice, fa
     np.testing.assert_allclose(table["timestamp"], np.arange(FACELESS_FRAMES) / 25)
     assert {"pose_Rz", "x_0", "y_67", "AU45_r", "AU28_c"} <= set(table.columns)
     origin = json.loads((tmp_path / "faceless.csv.json").read_text())
-    assert origin["model_sha256"]
-    assert all(sha256_of(Path(path)) == digest for path, digest in origin["model_sha256"].items())
+    files = choose_models(**choice).files()
+    assert sorted(origin["model_sha256"].values()) == sorted(sha256_of(path) for path in files)
+    assert not any(Path(name).is_absolute() for name in origin["model_sha256"])
 
 
 def test_max_frames_ends_early(tmp_path, choice, faceless_video):

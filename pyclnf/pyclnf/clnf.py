@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from ._state import Rebuilding, rebuilt
 from .config import FitParameters
-from .core.image import to_grey
 from .core.initialisation import fit_in_image
 from .core.model import LandmarkModel
 from .core.optimizer import Fitter
 from .fit import FaceFit, face_fit
-from .models import ModelStore, open_model_path
+from .image import to_grey
+from .models import landmark_model_path
+from .overlap import checked_box
 
 
 class CLNF:
@@ -24,7 +25,8 @@ class CLNF:
     ----------
     model : str, path-like or LandmarkModel
         ``"ceclm"`` or ``"clnf"`` (OpenFace's models, installed by the user), ``"open"`` (the pack that ships with this
-        package), the path of a main model file, or a loaded model.
+        package), ``"auto"`` (the first of these three that is there; a warning says which, unless it is the first), the
+        path of a main model file, or a loaded model.
     parameters : FitParameters, optional
         OpenFace's for this model by default.
     multi_view : bool
@@ -42,10 +44,15 @@ class CLNF:
 
     Examples
     --------
-    >>> clnf = CLNF("open")                                   # doctest: +SKIP
-    >>> fit = clnf.fit(cv2.imread("face.jpg"), box=(82, 60, 170, 185))  # doctest: +SKIP
-    >>> fit.landmarks.shape                                   # doctest: +SKIP
+    >>> import numpy as np
+    >>> from pyclnf import CLNF
+    >>> clnf = CLNF("open")
+    >>> image = np.zeros((240, 320, 3), np.uint8)  # or cv2.imread("face.jpg")
+    >>> fit = clnf.fit(image, box=(100, 60, 120, 130))
+    >>> fit.landmarks.shape
     (68, 2)
+    >>> fit.valid  # the image is black
+    False
 
     References
     ----------
@@ -54,15 +61,26 @@ class CLNF:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        model: str | os.PathLike[str] | LandmarkModel = "auto",
         *,
         parameters: FitParameters | None = None,
         multi_view: bool = False,
         threads: int = 1,
     ) -> None:
         self.model = load_model(model)
+        self.parameters = parameters or FitParameters.for_model(self.model)
         self.multi_view = multi_view
-        self._fitter = Fitter(self.model, parameters or FitParameters.for_model(self.model.path), threads)
+        self.threads = threads
+        self._fitter = Fitter(self.model, self.parameters, threads)
+
+    def __reduce__(self) -> Rebuilding:
+        arguments = {
+            "model": self.model,
+            "parameters": self.parameters,
+            "multi_view": self.multi_view,
+            "threads": self.threads,
+        }
+        return rebuilt, (type(self), arguments, None)
 
     def fit(self, image: npt.NDArray[Any], box: npt.ArrayLike) -> FaceFit:
         """Fit the face in a box.
@@ -87,24 +105,12 @@ class CLNF:
         """
         grey = to_grey(image)
         self._fitter.reset()
-        detected = fit_in_image(self._fitter, grey, checked_box(box), self.multi_view)
-        return face_fit(self._fitter, detected)
+        tracked = fit_in_image(self._fitter, grey, checked_box(box), self.multi_view)
+        return face_fit(self._fitter, tracked)
 
 
 def load_model(model: str | os.PathLike[str] | LandmarkModel) -> LandmarkModel:
     """Load a model by name or path; see :class:`CLNF`."""
     if isinstance(model, LandmarkModel):
         return model
-    if model == "open":
-        return LandmarkModel.load(open_model_path())
-    if model in ("ceclm", "clnf"):
-        return LandmarkModel.load(ModelStore().main_model_path(str(model)))
-    return LandmarkModel.load(model)
-
-
-def checked_box(box: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return a box as float64; ValueError unless it is x, y, width > 0, height > 0."""
-    out = np.asarray(box, dtype=np.float64)
-    if out.shape != (4,) or not np.isfinite(out).all() or out[2] <= 0 or out[3] <= 0:
-        raise ValueError(f"box must be (x, y, width, height) with a positive size, got {box!r}")
-    return out
+    return LandmarkModel.load(landmark_model_path(model))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .io import read_model_description
+
+if TYPE_CHECKING:
+    from .core.model import LandmarkModel
 
 # OpenFace 2.2: LandmarkDetectorModel.cpp, DetectLandmarks
 SMALLEST_FACE_SCALE = 0.25  # px/mm; a smaller face fails
@@ -61,6 +68,18 @@ class FitParameters:
     template_scale : float
         px/mm at which the template is matched.
 
+    Raises
+    ------
+    ValueError
+        If a number is not possible.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from pyclnf import FitParameters
+    >>> replace(FitParameters(), template_tracking=True).windows_track
+    (0, 9, 7, 0)
+
     References
     ----------
     OpenFace 2.2, ``LandmarkDetectorParameters.cpp``.
@@ -80,17 +99,44 @@ class FitParameters:
     template_tracking: bool = False
     template_scale: float = 0.3
 
+    def __post_init__(self) -> None:
+        positive = {"sigma": self.sigma, "template_scale": self.template_scale}
+        not_negative = {
+            "iterations": self.iterations,
+            "regularisation": self.regularisation,
+            "weight_factor": self.weight_factor,
+            "reinitialise_every": self.reinitialise_every,
+        }
+        for name, value in {**positive, **not_negative}.items():
+            if not math.isfinite(value) or value < 0 or (name in positive and value == 0):
+                expected = "positive" if name in positive else "0 or more"
+                raise ValueError(f"{name} must be {expected} and finite, got {value}")
+
     @classmethod
-    def for_model(cls, path: Path, *, wild: bool = False) -> FitParameters:
-        """Parameters OpenFace uses for a main model file.
+    def for_model(cls, model: LandmarkModel | str | os.PathLike[str], *, wild: bool = False) -> FitParameters:
+        """Parameters for a model: OpenFace's, times the factors of the model's description.
 
         Parameters
         ----------
-        path : Path
-            A file named ``main_ceclm_general`` gets CE-CLM's wider kernel and weaker prior, any other CLNF's.
+        model : LandmarkModel or path-like
+            A model or its main file; see :attr:`pyclnf.io.ModelDescription.fit_factors`.
         wild : bool
             The settings for faces in difficult images (OpenFace's ``-wild``).
+
+        Raises
+        ------
+        pyclnf.errors.MissingModelError, pyclnf.errors.ModelFileError
+            If a path is given whose file is not there or malformed.
+
+        Examples
+        --------
+        >>> from pyclnf import FitParameters
+        >>> from pyclnf.models import open_model_path
+        >>> FitParameters.for_model(open_model_path()).sigma
+        2.25
         """
+        described = read_model_description(model) if isinstance(model, str | os.PathLike) else model
+        factors = described.fit_factors
         base = cls()
         if wild:
             base = replace(
@@ -101,9 +147,11 @@ class FitParameters:
                 regularisation=35.0,
                 weight_factor=2.5,
             )
-        if path.stem == "main_ceclm_general":
-            base = replace(base, sigma=base.sigma * 1.5, regularisation=base.regularisation * 0.9)
-        return base
+        return replace(
+            base,
+            sigma=base.sigma * factors.sigma,
+            regularisation=base.regularisation * factors.regularisation,
+        )
 
 
 _EYE = FitParameters(

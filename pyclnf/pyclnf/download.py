@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ _DOWNLOAD_CHUNK = 1 << 16  # what a broken connection can lose at most
 _TIMEOUTS = (10.0, 60.0)  # seconds to connect, seconds without a byte
 _ATTEMPTS = 5  # of one location, as long as each attempt brings the file further
 
+_known_hashes: dict[Path, tuple[tuple[int, int], str]] = {}
+
 logger = logging.getLogger(__name__)
 
 
@@ -35,25 +36,43 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def cached_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; read again only after its size or its time of change is another one."""
+    status = path.stat()
+    state = (status.st_size, status.st_mtime_ns)
+    known = _known_hashes.get(path)
+    if known is None or known[0] != state:
+        known = _known_hashes[path] = (state, sha256_of(path))
+    return known[1]
+
+
 def matches(path: Path, file: ManifestFile) -> bool:
     """Say whether `path` holds exactly the bytes that the manifest promises."""
     return path.is_file() and path.stat().st_size == file.size and sha256_of(path) == file.sha256
 
 
 def copy_checked(source: Path, target: Path, file: ManifestFile) -> None:
-    """Copy a local file, checking its hash on the way.
+    """Copy a local file, checking the copy before it takes its place.
 
     Raises
     ------
     ModelInstallError
         `source` is not the file of the manifest; `target` is untouched then.
     """
-    if not matches(source, file):
-        raise ModelInstallError(
-            f"{source} differs from OpenFace 2.2.0's {file.path} (SHA-256 {file.sha256}), not installed"
-        )
-    with atomic_write(target) as stream, source.open("rb") as original:
-        shutil.copyfileobj(original, stream, _CHUNK)
+    digest, size = hashlib.sha256(), 0
+    try:
+        original = source.open("rb")
+    except OSError as error:
+        raise ModelInstallError(f"{source} cannot be read ({error.strerror or error})") from error
+    with original, atomic_write(target) as stream:
+        while size <= file.size and (chunk := original.read(_CHUNK)):
+            digest.update(chunk)
+            size += len(chunk)
+            stream.write(chunk)
+        if size != file.size or digest.hexdigest() != file.sha256:
+            raise ModelInstallError(
+                f"{source} is not OpenFace 2.2.0's {file.path} (SHA-256 {file.sha256}) and was not installed"
+            )
 
 
 class Downloader:
@@ -65,11 +84,17 @@ class Downloader:
         Where unfinished downloads wait to be resumed.
     progress : callable, optional
         See `Progress`.
+    shared : bool
+        Other processes may download into this folder at the same time: unfinished downloads are kept apart, and
+        not resumed.
     """
 
-    def __init__(self, partial_folder: Path, progress: Progress | None = None) -> None:
+    def __init__(
+        self, partial_folder: Path, progress: Progress | None = None, *, shared: bool = False
+    ) -> None:
         self.partial_folder = partial_folder
         self.progress = progress
+        self._suffix = f".{os.getpid()}" if shared else ""
         self._unreachable: dict[str, str] = {}
 
     def fetch(self, file: ManifestFile, target: Path) -> None:
@@ -78,7 +103,7 @@ class Downloader:
         Raises
         ------
         ModelInstallError
-            None did; the message has each one's reason. `target` is untouched then.
+            None did; the message has each one's reason, one a line. `target` is untouched then.
         """
         import pooch
         import requests
@@ -90,20 +115,21 @@ class Downloader:
         reasons = []
         for url in file.urls:
             host = urlsplit(url).netloc
+            if host not in self._unreachable:
+                try:
+                    self._retrieve(pooch, url, file, target)
+                except (requests.ConnectionError, requests.Timeout) as error:
+                    self._unreachable[host] = type(error).__name__
+                except (requests.RequestException, ModelInstallError, ValueError) as failure:
+                    status = getattr(getattr(failure, "response", None), "status_code", None)
+                    reason = str(failure) if status is None else f"status {status}"
+                    reasons.append(f"{file.path} could not be downloaded from {host}: {reason}")
+                    logger.info("%s", reasons[-1])
+                else:
+                    return
             if host in self._unreachable:
-                reasons.append(f"{host}: {self._unreachable[host]}")
-                continue
-            try:
-                self._retrieve(pooch, url, file, target)
-            except (requests.ConnectionError, requests.Timeout) as error:
-                self._unreachable[host] = f"cannot be reached ({type(error).__name__})"
-                reasons.append(f"{host}: {self._unreachable[host]}")
-            except (requests.RequestException, ModelInstallError, ValueError) as error:
-                reasons.append(f"{host}: {error}")
-            else:
-                return
-            logger.warning("could not get %s from %s", file.path, reasons[-1])
-        raise ModelInstallError(f"{file.path} could not be downloaded: " + "; ".join(reasons))
+                reasons.append(f"{host} cannot be reached ({self._unreachable[host]})")
+        raise ModelInstallError("\n".join(reasons))
 
     def _retrieve(self, pooch: Any, url: str, file: ManifestFile, target: Path) -> None:
         pooch.retrieve(
@@ -111,7 +137,7 @@ class Downloader:
             known_hash=f"sha256:{file.sha256}",
             fname=target.name,
             path=target.parent,
-            downloader=_Resume(self.partial_folder / file.sha256, file, self.progress),
+            downloader=_Resume(self.partial_folder / (file.sha256 + self._suffix), file, self.progress),
         )
 
 

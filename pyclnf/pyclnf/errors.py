@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-INSTALL_COMMAND = "pyfaceau models install"
-_MOST_SHOWN = 8
+INSTALL_COMMAND = "pyclnf models install"
+_MOST_SHOWN = 3
 
 
 class PyCLNFError(Exception):
@@ -39,6 +39,14 @@ class ModelFileError(PyCLNFError):
         return f"{self.path}: malformed model file{where}: {self.reason}"
 
 
+def install_remedy(command: str = INSTALL_COMMAND) -> str:
+    """Say that a command gets OpenFace's files."""
+    return f"Run `{command}` to get OpenFace's files"
+
+
+_REMEDY = install_remedy()
+
+
 class MissingModelError(PyCLNFError):
     """Model files that are needed are not on this machine.
 
@@ -47,22 +55,35 @@ class MissingModelError(PyCLNFError):
     missing : iterable of path-like
         The files that were looked for and not found.
     hint : str, optional
-        A further way out, appended to the message.
+        A further way out, or where was searched; one sentence at the end of the message.
+    remedy : str, optional
+        What to do, at the beginning of the message.
     """
 
-    def __init__(self, missing: Iterable[str | os.PathLike[str]], hint: str = "") -> None:
+    def __init__(
+        self,
+        missing: Iterable[str | os.PathLike[str]],
+        hint: str = "",
+        remedy: str = _REMEDY,
+    ) -> None:
         self.missing = tuple(os.fspath(item) for item in missing)
         self.hint = hint
-        super().__init__(self.missing, hint)
+        self.remedy = remedy
+        super().__init__(self.missing, hint, remedy)
 
     def __str__(self) -> str:
-        """List the files and the one command that gets them."""
-        noun = "model file is" if len(self.missing) == 1 else "model files are"
+        """Say what to do, then which files are missing."""
+        number = len(self.missing)
+        noun = "1 model file is" if number == 1 else f"{number} model files are"
         shown = ", ".join(self.missing[:_MOST_SHOWN])
-        if len(self.missing) > _MOST_SHOWN:
-            shown += f" and {len(self.missing) - _MOST_SHOWN} more"
-        message = f"{noun} missing: {shown}. Run `{INSTALL_COMMAND}` to get OpenFace's files"
-        return f"{message}{'; ' + self.hint if self.hint else ''}."
+        if number > _MOST_SHOWN:
+            shown += f" and {number - _MOST_SHOWN} more"
+        message = f"{self.remedy}: {noun} missing: {shown}."
+        return f"{message} {self.hint}." if self.hint else message
+
+
+class ModelChoiceWarning(UserWarning):
+    """Other models than the best ones are used, and the numbers depend on it; the message says which and why."""
 
 
 class ModelInstallError(PyCLNFError):

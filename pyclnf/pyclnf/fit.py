@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,10 @@ class PartFit:
         In px.
     params_global : ndarray, shape (6,), float32
     params_local : ndarray, shape (m,), float32
+
+    Examples
+    --------
+    See :func:`pyclnf.estimate_gaze`.
     """
 
     name: str
@@ -46,10 +51,10 @@ class FaceFit:
         Shape parameters.
     confidence : float
         Certainty of the detection validator, 0 to 1.
-    success : bool
+    valid : bool
         The validator accepts the fit.
-    detected : bool
-        What OpenFace's video detector returns and writes to its ``success`` column. It differs from `success` only on
+    tracked : bool
+        What OpenFace's video detector returns and writes to its ``success`` column. It differs from `valid` only on
         frames of (re)initialisation.
     view : int
         View of the patch experts that was used last.
@@ -59,18 +64,38 @@ class FaceFit:
         -1e8 where a landmark is not visible.
     parts : tuple of PartFit
         In the order of the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyclnf import CLNF
+    >>> fit = CLNF("open").fit(np.zeros((240, 320), np.uint8), box=(100, 60, 120, 130))
+    >>> fit.landmarks.dtype, fit.params_global.shape, 0 <= fit.confidence <= 1
+    (dtype('float32'), (6,), True)
     """
 
     landmarks: Float32Array
     params_global: Float32Array
     params_local: Float32Array
     confidence: float
-    success: bool
-    detected: bool
+    valid: bool
+    tracked: bool
     view: int
     likelihood: float
     landmark_likelihoods: Float32Array
     parts: tuple[PartFit, ...] = ()
+
+    @property
+    def success(self) -> bool:
+        """Old name of `valid`; goes away in version 3."""
+        _renamed("success", "valid")
+        return self.valid
+
+    @property
+    def detected(self) -> bool:
+        """Old name of `tracked`; goes away in version 3."""
+        _renamed("detected", "tracked")
+        return self.tracked
 
     @property
     def eyes(self) -> tuple[PartFit, PartFit] | None:
@@ -81,11 +106,20 @@ class FaceFit:
         return None
 
 
-def face_fit(fitter: Fitter, detected: bool) -> FaceFit:
+def _renamed(old: str, new: str) -> None:
+    warnings.warn(f"FaceFit.{old} is now called FaceFit.{new}", DeprecationWarning, stacklevel=3)
+
+
+def face_fit(fitter: Fitter, tracked: bool) -> FaceFit:
     """Freeze the state of a fitter; its arrays are copied."""
-    s = fitter.state
+    s = fitter.present
     parts = tuple(
-        PartFit(p.name, _points(f.state.landmarks), f.state.params_global.copy(), f.state.params_local.copy())
+        PartFit(
+            p.name,
+            _points(f.present.landmarks),
+            f.present.params_global.copy(),
+            f.present.params_local.copy(),
+        )
         for p, f in zip(fitter.model.parts, fitter.parts, strict=True)
     )
     return FaceFit(
@@ -94,7 +128,7 @@ def face_fit(fitter: Fitter, detected: bool) -> FaceFit:
         s.params_local.copy(),
         s.certainty,
         bool(s.success),
-        bool(detected),
+        bool(tracked),
         s.view,
         s.likelihood,
         s.landmark_likelihoods.copy(),

@@ -1,10 +1,13 @@
-"""Which person is which: identities that are not handed on to somebody else."""
+"""Which person is which: identities that never pass to somebody else."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from ._state import State, StateLike, StateReader, below, count
 from .overlap import Box, doubled, intersection_over_union, same_face
 
 REMEMBERED = 30  # frames for which a lost face keeps its identity, about a second of video
@@ -32,7 +35,7 @@ class _Person:
     frame: int
 
     def places(self, frame: int) -> tuple[Box, Box]:
-        """Where to expect the person: where they were, and where they get if they go on as they went."""
+        """Where to expect the person: where they were, and where they would be if they kept moving in the same way."""
         x, y, width, height = self.box
         ahead = frame - self.frame
         return self.box, (x + self.velocity[0] * ahead, y + self.velocity[1] * ahead, width, height)
@@ -58,8 +61,18 @@ class _Person:
         self.box, self.frame = box, frame
 
 
+@dataclass
+class _Restored:
+    """A checked state of identities."""
+
+    frame: int
+    following: int
+    held: dict[int, _Person]
+    lost: dict[int, _Person]
+
+
 class Identities:
-    """Gives the faces in the slots of a tracker identities that last.
+    """Gives lasting identities to the faces in a tracker's slots.
 
     A new face gets a new number, unless it appears near the place where somebody of about its size was lost
     not long ago. A slot whose fit jumps elsewhere, as when its face goes behind another, does not take its
@@ -72,7 +85,7 @@ class Identities:
 
     Notes
     -----
-    Only positions and sizes decide: who takes the place of a person just gone is taken for that person.
+    Only positions and sizes decide: somebody who takes the place of a person who has just gone counts as that person.
     """
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
@@ -87,6 +100,45 @@ class Identities:
         self._next = 0
         self._held: dict[int, _Person] = {}  # by slot
         self._lost: dict[int, _Person] = {}  # by face_id
+
+    def state(self) -> State:
+        """Copy who is where and who was lost, as plain arrays."""
+        held = below("held", {"slot": np.array([*self._held], np.int64), **_as_arrays(self._held.values())})
+        lost = below("lost", _as_arrays(self._lost.values()))
+        return {"frame": count(self._frame), "next": count(self._next), **held, **lost}
+
+    def restore(self, state: StateLike) -> None:
+        """Go on from what :meth:`state` returned.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an entry is missing, impossible, or unknown; the identities are left as they were.
+        """
+        reader = StateReader(state)
+        read = self.read(reader)
+        reader.expect_end()
+        self.adopt(read)
+
+    def read(self, state: StateReader) -> _Restored:
+        """Check a state and return it for :meth:`adopt`."""
+        frame, following = state.count("frame"), state.count("next")
+        held, lost = state.nested("held"), state.nested("lost")
+        slots = [int(slot) for slot in held.array("slot", (None,), np.int64)]
+        if len({*slots}) != len(slots) or min(slots, default=0) < 0:
+            raise held.error("slot", "must hold different numbers, none negative")
+        people = _people(held, len(slots), frame), _people(lost, None, frame)
+        ids = [person.face_id for group in people for person in group]
+        if len({*ids}) != len(ids) or not all(0 <= number < following for number in ids):
+            raise state.error("next", "must exceed every face_id, and each face_id must occur once")
+        return _Restored(
+            frame, following, dict(zip(slots, people[0], strict=True)), {p.face_id: p for p in people[1]}
+        )
+
+    def adopt(self, read: _Restored) -> None:
+        """Go on from what :meth:`read` returned."""
+        self._frame, self._next = read.frame, read.following
+        self._held, self._lost = read.held, read.lost
 
     def update(self, faces: Mapping[int, tuple[Box, bool]], started: Collection[int]) -> dict[int, int]:
         """Identities of one frame.
@@ -128,6 +180,11 @@ class Identities:
                 self._held[slot].move_to(box, self._frame)
         return {slot: person.face_id for slot, person in sorted(self._held.items())}
 
+    @property
+    def expected(self) -> frozenset[int]:
+        """Identities that may appear in the next frames: those in the picture and those that may come back."""
+        return frozenset(person.face_id for person in self._held.values()) | frozenset(self._lost)
+
     def _lose(self, slots: Iterable[int]) -> None:
         for slot in slots:
             person = self._held.pop(slot)
@@ -154,3 +211,30 @@ class Identities:
             if slot not in self._held:
                 self._held[slot] = _Person(self._next, box, (0.0, 0.0), self._frame)
                 self._next += 1
+
+
+def _as_arrays(people: Collection[_Person]) -> State:
+    """One entry per attribute, in the order of the people: it decides between equal overlaps."""
+    return {
+        "face_id": np.array([person.face_id for person in people], np.int64),
+        "box": np.array([person.box for person in people], np.float64).reshape(-1, 4),
+        "velocity": np.array([person.velocity for person in people], np.float64).reshape(-1, 2),
+        "frame": np.array([person.frame for person in people], np.int64),
+    }
+
+
+def _people(state: StateReader, number: int | None, now: int) -> list[_Person]:
+    ids = state.array("face_id", (number,), np.int64)
+    boxes = state.array("box", (len(ids), 4), np.float64)
+    velocities = state.array("velocity", (len(ids), 2), np.float64)
+    frames = state.array("frame", (len(ids),), np.int64)
+    if (boxes[:, 2:] < 0).any():
+        raise state.error("box", "must not have a negative size")
+    if (frames < 0).any() or (frames > now).any():
+        raise state.error("frame", f"must lie between 0 and the present frame, {now}")
+    return [
+        _Person(int(i), (x, y, width, height), (vx, vy), int(frame))
+        for i, (x, y, width, height), (vx, vy), frame in zip(
+            ids, boxes.tolist(), velocities.tolist(), frames, strict=True
+        )
+    ]

@@ -1,13 +1,13 @@
-"""The list of OpenFace's model files: path, size, SHA-256, groups and official locations."""
+"""Lists of model files: path, size, SHA-256, groups and official locations. Each package brings its part."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import resources
 
 MANIFEST_FILE = "openface-2.2.0.json"
+"""Name of a package's part of OpenFace 2.2.0's manifest."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ManifestFile:
     sha256 : str
         Hexadecimal digest.
     groups : tuple of str
-        What needs it: "clnf", "ceclm", "au", "mtcnn", "validator", or "extra" for nothing.
+        What needs it, such as "clnf"; "extra" for nothing.
     urls : tuple of str
         Official locations, best first.
     """
@@ -37,7 +37,7 @@ class ManifestFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All model files of one OpenFace version.
+    """The model files of one version, all of them or those of one package.
 
     Attributes
     ----------
@@ -47,6 +47,9 @@ class Manifest:
         The terms of the files.
     files : tuple of ManifestFile
         Sorted by path.
+    folders : tuple of str
+        Beginnings of paths, ending in "/", that may be left out: where OpenFace's programs stand, their models lie
+        beside them.
     """
 
     version: str
@@ -54,6 +57,7 @@ class Manifest:
     licence_summary: str
     licence_url: str
     files: tuple[ManifestFile, ...]
+    folders: tuple[str, ...] = ()
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -103,10 +107,42 @@ def parse_manifest(text: str) -> Manifest:
         for entry in data["files"]
     )
     licence = data["licence"]
-    return Manifest(data["version"], licence["name"], licence["summary"], licence["url"], files)
+    return Manifest(
+        data["version"],
+        licence["name"],
+        licence["summary"],
+        licence["url"],
+        files,
+        tuple(data.get("folders", ())),
+    )
 
 
-@lru_cache(maxsize=1)
-def openface_manifest() -> Manifest:
-    """Return the manifest of OpenFace 2.2.0 that is packaged with pyclnf."""
-    return parse_manifest(resources.files(__package__).joinpath(MANIFEST_FILE).read_text(encoding="utf-8"))
+def package_manifest(package: str) -> Manifest:
+    """Return the part of OpenFace 2.2.0's manifest that a package brings.
+
+    Parameters
+    ----------
+    package : str
+        Name of an installed package, such as "pyclnf".
+    """
+    return parse_manifest(resources.files(package).joinpath(MANIFEST_FILE).read_text(encoding="utf-8"))
+
+
+def combine(*parts: Manifest) -> Manifest:
+    """Join the parts that packages bring.
+
+    Raises
+    ------
+    ValueError
+        They are of different versions or licences, or two of them list one file.
+    """
+    terms = {(part.version, part.licence_name, part.licence_summary, part.licence_url) for part in parts}
+    if len(terms) > 1:
+        raise ValueError("parts of a manifest must be of one version and one licence")
+    files = sorted((file for part in parts for file in part.files), key=lambda file: file.path)
+    paths = [file.path for file in files]
+    twice = sorted({path for path in paths if paths.count(path) > 1})
+    if twice:
+        raise ValueError(f"two parts of the manifest list {', '.join(twice)}")
+    folders = tuple(dict.fromkeys(folder for part in parts for folder in part.folders))
+    return Manifest(*next(iter(terms)), tuple(files), folders)

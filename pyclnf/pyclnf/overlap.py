@@ -12,6 +12,19 @@ Box = tuple[float, float, float, float]  # x, y, width, height in px
 SAME_FACE = 1.0 / 3.0
 
 
+def is_box(values: npt.ArrayLike) -> bool:
+    """Whether these are x, y, width > 0, height > 0, all finite."""
+    box = np.asarray(values, dtype=np.float64)
+    return box.shape == (4,) and bool(np.isfinite(box).all()) and bool((box[2:] > 0).all())
+
+
+def checked_box(box: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return a box as float64; raise ValueError if it is not one."""
+    if not is_box(box):
+        raise ValueError(f"box must be (x, y, width, height) with a positive size, got {box!r}")
+    return np.asarray(box, dtype=np.float64)
+
+
 def bounding_box(landmarks: npt.NDArray[np.float32]) -> Box:
     """Smallest box around landmarks (n, 2)."""
     low, high = landmarks.min(axis=0), landmarks.max(axis=0)
@@ -20,7 +33,7 @@ def bounding_box(landmarks: npt.NDArray[np.float32]) -> Box:
 
 
 def intersection_over_union(a: Box, b: Box) -> float:
-    """0 for boxes that do not meet, 1 for equal ones; 0 for two empty boxes."""
+    """Overlap of two boxes: 0 if they do not meet or are empty, 1 if they are equal."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -30,7 +43,7 @@ def intersection_over_union(a: Box, b: Box) -> float:
 
 
 def same_face(a: Box, b: Box) -> bool:
-    """Whether two boxes overlap so far that they are taken for the same face."""
+    """Whether two boxes overlap so much that they count as the same face."""
     return intersection_over_union(a, b) > SAME_FACE
 
 

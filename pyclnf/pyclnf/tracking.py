@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .clnf import checked_box, load_model
+from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
+from .clnf import load_model
 from .config import FitParameters
-from .core.image import to_grey
 from .core.initialisation import fit_in_image
 from .core.model import LandmarkModel
-from .core.optimizer import Fitter
+from .core.optimizer import FitState, Fitter
 from .core.template import FaceTemplate
 from .errors import PyCLNFError
 from .fit import FaceFit, face_fit
+from .image import to_grey
+from .overlap import checked_box, is_box
 
 # OpenFace 2.2: LandmarkDetectorFunc.cpp, DetectLandmarksInVideo
 _FIRST_SEARCH_FACTOR = 6  # a face never seen is looked for in every 6 * reinitialise_every-th frame
@@ -35,11 +39,30 @@ class Detection(Protocol):
 
 
 class FaceDetector(Protocol):
-    """Any detector whose boxes enclose a face from chin to eyebrows, such as ``pymtcnn.MTCNN``."""
+    """Any detector whose boxes enclose a face from chin to eyebrows, such as ``pymtcnn.MTCNN``.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> class Fixed:
+    ...     def detect(self, image):
+    ...         return [SimpleNamespace(box=(100, 60, 120, 130))]
+    """
 
     def detect(self, image: npt.NDArray[Any]) -> Sequence[Detection]:
-        """Faces in a BGR image."""
+        """Faces in a BGR image. Boxes that are not finite or have no size are passed over."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Restored:
+    """A checked state of a tracker."""
+
+    initialised: bool
+    failures: int
+    fit: list[FitState]
+    template: FaceTemplate | None
+    preference: npt.NDArray[np.float64] | None
 
 
 class FaceTracker:
@@ -58,24 +81,46 @@ class FaceTracker:
 
     Notes
     -----
-    The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every
-    twelfth frame, a lost one in the frame of its loss and then in every second; between, the fit goes on from where it
-    stands with large windows.
+    The state machine is OpenFace's ``DetectLandmarksInVideo``. A face that was never seen is searched for in every
+    twelfth frame; a lost face is searched for at once and then in every second frame. In between, the fit goes on from
+    its last position with large windows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from pyclnf import FaceTracker
+    >>> detector = SimpleNamespace(detect=lambda image: [])  # or pymtcnn.MTCNN(), which is the default
+    >>> tracker = FaceTracker("open", detector)
+    >>> tracker.track(np.zeros((240, 320, 3), np.uint8)).tracked  # the frame is black
+    False
+    >>> later = FaceTracker("open", detector)
+    >>> later.restore(tracker.state())  # goes on where the other one stood
     """
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | LandmarkModel = "ceclm",
+        model: str | os.PathLike[str] | LandmarkModel = "auto",
         detector: FaceDetector | None = None,
         *,
         parameters: FitParameters | None = None,
         threads: int = 1,
     ) -> None:
         self.model = load_model(model)
-        self.parameters = parameters or FitParameters.for_model(self.model.path)
+        self.parameters = parameters or FitParameters.for_model(self.model)
         self.detector = _default_detector() if detector is None else detector
+        self.threads = threads
         self._fitter = Fitter(self.model, self.parameters, threads)
         self.reset()
+
+    def __reduce__(self) -> Rebuilding:
+        arguments = {
+            "model": self.model,
+            "detector": self.detector,
+            "parameters": self.parameters,
+            "threads": self.threads,
+        }
+        return rebuilt, (type(self), arguments, self.state())
 
     def reset(self) -> None:
         """Forget the face, as before the first frame of a video."""
@@ -85,13 +130,78 @@ class FaceTracker:
         self._template: FaceTemplate | None = None
         self._preference: tuple[float, float] | None = None
 
+    def state(self) -> State:
+        """Copy everything that the next frames depend on.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Plain arrays. A tracker with the same model and parameters that takes them with :meth:`restore` goes on with
+            identical results. The detector is not part of it.
+        """
+        state = {"initialised": flag(self._initialised), "failures": count(self._failures)}
+        state |= below("fit", self._fitter.state())
+        if self._template is not None:
+            state |= below("template", self._template.state())
+        if self._preference is not None:
+            state["preference"] = np.array(self._preference, np.float64)
+        return state
+
+    def restore(self, state: StateLike) -> None:
+        """Go on from what :meth:`state` returned.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            Of a tracker with the same model and parameters.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an entry is missing, does not fit this model, or is unknown; the tracker is left as it was.
+        """
+        reader = StateReader(state)
+        read = self._read(reader)
+        reader.expect_end()
+        self._adopt(read)
+
+    def _read(self, state: StateReader) -> _Restored:
+        return _Restored(
+            state.flag("initialised"),
+            state.count("failures", least=-1),
+            self._fitter.read(state.nested("fit")),
+            FaceTemplate.read(state.nested("template")) if "template" in state else None,
+            state.array("preference", (2,), np.float64) if "preference" in state else None,
+        )
+
+    def _adopt(self, read: _Restored) -> None:
+        self._initialised, self._failures = read.initialised, read.failures
+        self._fitter.adopt(read.fit)
+        self._template = read.template
+        self._preference = (
+            None
+            if read.preference is None
+            else (
+                float(read.preference[0]),
+                float(read.preference[1]),
+            )
+        )
+
     @property
     def tracking(self) -> bool:
-        """Whether a face has been found and not been given up."""
+        """Whether a face was found and has not been given up."""
         return self._initialised
 
     def prefer(self, x: float, y: float) -> None:
-        """At the next detection, once, take the face whose box centre is nearest to this point (px), not the widest."""
+        """At the next detection, take the face whose box centre is nearest to this point (px) instead of the widest.
+
+        Raises
+        ------
+        ValueError
+            If a coordinate is not finite.
+        """
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise ValueError(f"the preferred point must be finite, got ({x}, {y})")
         self._preference = (x, y)
 
     def track(self, frame: npt.NDArray[Any], box: npt.ArrayLike | None = None) -> FaceFit:
@@ -107,7 +217,7 @@ class FaceTracker:
         Returns
         -------
         FaceFit
-            With ``success=False`` and the last landmarks where there is no face.
+            With ``valid=False`` and the last landmarks where there is no face.
 
         Raises
         ------
@@ -118,14 +228,17 @@ class FaceTracker:
         if box is not None:
             self._fitter.start(checked_box(box))
             self._initialised = True
+        # The last verdict says nothing of a box from outside: search it with the large windows.
+        self._given = box is not None
         return face_fit(self._fitter, self._step(frame, grey))
 
     def _step(self, frame: npt.NDArray[Any], grey: npt.NDArray[np.uint8]) -> bool:
-        fitter, state, settings = self._fitter, self._fitter.state, self.parameters
+        fitter, state, settings = self._fitter, self._fitter.present, self.parameters
         first = not self._initialised
         if self._initialised:
-            windows = settings.windows_track if state.success else settings.windows_init
-            if self._template is not None and state.success:
+            follow = state.success and not self._given
+            windows = settings.windows_track if follow else settings.windows_init
+            if self._template is not None and follow:
                 self._template.shift(state, self.model.pdm, grey)
             if fitter.detect(grey, windows):
                 self._failures = -1
@@ -140,25 +253,25 @@ class FaceTracker:
             self._failures += 1
         if self._failures > _GIVE_UP_AFTER:
             self._initialised = False
-        return fitter.state.success
+        return fitter.present.success
 
     def _search_now(self) -> bool:
         every = self.parameters.reinitialise_every
         if not self._initialised:
             return (self._failures + 1) % (_FIRST_SEARCH_FACTOR * every) == 0 if every > 0 else True
-        return not self._fitter.state.success and every > 0 and self._failures % every == 0
+        return not self._fitter.present.success and every > 0 and self._failures % every == 0
 
     def _start_at(self, box: npt.NDArray[np.float64], grey: npt.NDArray[np.uint8], first: bool) -> bool:
-        """Start anew in a box: a first detection counts whatever the validator says, a failed later one is undone."""
+        """Start again in a box: a first detection always counts, a later one is undone if the validator rejects it."""
         fitter = self._fitter
         self._initialised = True
-        before = copy(fitter.state)
+        before = copy(fitter.present)
         accepted = fit_in_image(fitter, grey, box, multi_view=True)
         if not first and not accepted:
-            after = fitter.state
+            after = fitter.present
             # Success, certainty and parts stay those of the failed attempt.
             before.success, before.certainty = after.success, after.certainty
-            fitter.state = before
+            fitter.present = before
             return False
         self._failures = -1
         self._remember(grey)
@@ -167,11 +280,12 @@ class FaceTracker:
     def _remember(self, grey: npt.NDArray[np.uint8]) -> None:
         if self.parameters.template_tracking:
             self._template = FaceTemplate.of(
-                self._fitter.state, self.model.pdm, grey, self.parameters.template_scale
+                self._fitter.present, self.model.pdm, grey, self.parameters.template_scale
             )
 
     def _find(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
-        boxes = [np.asarray(d.box, dtype=np.float64) for d in self.detector.detect(frame)]
+        found = (np.asarray(d.box, dtype=np.float64) for d in self.detector.detect(frame))
+        boxes = [box for box in found if is_box(box)]
         if not boxes:
             return None
         if self._preference is not None:

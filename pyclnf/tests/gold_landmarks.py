@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyclnf import CLNF, PDM, FaceTracker, LandmarkModel
-from pyclnf.core.geometry import align_similarity
-from pyclnf.core.image import to_grey
 from pyclnf.core.patch_experts import nearest_view, new_maps
 from pyclnf.core.validator import DetectionValidator
+from pyclnf.geometry import align_similarity
+from pyclnf.image import to_grey
 
 Array = npt.NDArray[np.float32]
 MODELS = Path("openface/2.2.0/originals/lib/local/LandmarkDetector/model")
@@ -198,7 +198,7 @@ def image_errors(shared: Path, mode: str, multi_view: bool) -> list[FaceError]:
         stored = gold_image(shared, sample, f"success_certainty_likelihood_view_{suffix}")
         for i, box in enumerate(gold_image(shared, sample, "mtcnn_boxes")):
             fit = clnf.fit(image, box[:4])
-            same = fit.detected == bool(stored[i, 0]) and abs(fit.confidence - stored[i, 1]) < 1e-4
+            same = fit.tracked == bool(stored[i, 0]) and abs(fit.confidence - stored[i, 1]) < 1e-4
             out.append(FaceError(f"{sample}/{i}", mean_error(fit.landmarks, landmarks[i]), same))
     return out
 
@@ -223,11 +223,11 @@ class _Follower:
     def follow(self, i: int, frame: npt.NDArray[np.uint8]) -> None:
         fit = self.tracker.track(frame)
         self.free.append(mean_error(fit.landmarks, self.landmarks[i]))
-        self.same.append((fit.detected == self.success[i], abs(fit.confidence - self.certainty[i]) < 1e-4))
+        self.same.append((fit.tracked == self.success[i], abs(fit.confidence - self.certainty[i]) < 1e-4))
         # While the face is lost, the state has more to it than was stored.
         if i > 0 and self.certainty[i - 1] > self.tracker.parameters.validation_boundary:
             self.stepper._initialised, self.stepper._failures = True, -1
-            state = self.stepper._fitter.state
+            state = self.stepper._fitter.present
             state.params_global = self.params_global[i - 1].copy()
             state.params_local = self.params_local[i - 1].copy()
             state.success = True

@@ -72,7 +72,7 @@ def test_error_names_file_offset_and_reason(tmp_path):
 
 
 def test_missing_file_names_the_command_that_installs_it(tmp_path):
-    with pytest.raises(MissingModelError, match=r"nowhere\.dat.*`pyfaceau models install`"):
+    with pytest.raises(MissingModelError, match=r"`pyclnf models install`.*nowhere\.dat"):
         BinaryReader(tmp_path / "nowhere.dat")
 
 

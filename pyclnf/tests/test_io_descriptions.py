@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pyclnf import FitParameters
 from pyclnf.errors import MissingModelError, ModelFileError
-from pyclnf.io import read_early_termination, read_model_description, read_submodel_description
+from pyclnf.io import FitFactors, read_early_termination, read_model_description, read_submodel_description
 
 
 def test_main_description_names_detector_parts_and_validator(tmp_path):
@@ -41,6 +42,50 @@ def test_malformed_main_description_is_refused_with_its_reason(tmp_path, text, r
     path.write_text(text)
     with pytest.raises(ModelFileError, match=reason):
         read_model_description(path)
+
+
+def description(tmp_path, *lines, name="main.txt"):
+    path = tmp_path / name
+    path.write_text("\n".join(["LandmarkDetector sub.txt", *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("line", "factors"),
+    [
+        ("FitSettings sigma_factor 1.25 regularisation_factor 2", FitFactors(1.25, 2.0)),
+        ("FitSettings regularisation_factor 0.5\r", FitFactors(1.0, 0.5)),
+        ("FitSettings", FitFactors()),
+    ],
+)
+def test_fit_settings_of_a_description_count_whatever_its_name(tmp_path, line, factors):
+    for name in ("main.txt", "main_ceclm_general.txt"):
+        path = description(tmp_path, line, name=name)
+        assert read_model_description(path).fit_factors == factors
+        parameters = FitParameters.for_model(path)
+        assert parameters.sigma == 1.5 * factors.sigma
+        assert parameters.regularisation == 25.0 * factors.regularisation
+
+
+def test_without_fit_settings_the_name_decides_as_in_openface(tmp_path):
+    ceclm = FitParameters.for_model(description(tmp_path, name="main_ceclm_general.txt"))
+    clnf = FitParameters.for_model(description(tmp_path, name="main_clnf_general.txt"))
+    wild = FitParameters.for_model(description(tmp_path, name="main_ceclm_general.txt"), wild=True)
+    assert (ceclm.sigma, ceclm.regularisation) == (2.25, 22.5)
+    assert (clnf.sigma, clnf.regularisation) == (1.5, 25.0)
+    assert (wild.sigma, wild.regularisation) == (1.25 * 1.5, 35.0 * 0.9)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "ceclm", "sigma_factor", "sigma_factor x", "sigma_factor nan", "sigma_factor 0", "sigma_factor -1",
+        "sigma_factor 1e9", "sigma_factor 1 sigma_factor 2", "sigma 1.5", "sigma_factor 1\nFitSettings sigma_factor 1",
+    ],
+)  # fmt: skip
+def test_fit_settings_that_cannot_be_are_refused(tmp_path, rest):
+    with pytest.raises(ModelFileError, match="FitSettings"):
+        read_model_description(description(tmp_path, f"FitSettings {rest}"))
 
 
 def test_binary_file_as_description_is_refused(tmp_path):

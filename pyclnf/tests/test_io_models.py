@@ -192,11 +192,11 @@ def test_validator_content(tmp_path):
     validator = io.read_validator(path)
     np.testing.assert_array_equal(validator.orientations, [[0, np.pi / 4, 0]])
     (view,) = validator.views
-    conv, relu, pool, fully_connected, sigmoid = view.layers
+    conv, relu, pool, fully_connected, last = view.layers
     assert isinstance(conv, io.ConvLayer)
     assert conv.kernels.shape == (1, 2, 2, 2)
     assert conv.bias.tolist() == [0.5, -0.5]
-    assert (relu, pool, sigmoid) == (io.ReLU(), io.MaxPool(), io.Sigmoid())
+    assert (relu, pool, last) == (io.ReLU(), io.MaxPool(), io.ReLU())
     assert isinstance(fully_connected, io.FullyConnected)
     assert fully_connected.weight.shape == (8, 3)
     warp = view.warp
@@ -210,6 +210,18 @@ def test_validator_of_another_type_is_refused_by_name(tmp_path):
     path.write_bytes(tiny_models.ints(2) + tiny_models.validator()[4:])
     with pytest.raises(ModelFileError, match="type 2 are not supported"):
         io.read_validator(path)
+
+
+def test_validator_with_a_sigmoid_is_refused(tmp_path):
+    path = tmp_path / "model"
+    data = bytearray(tiny_models.validator())
+    place = data.index(np.ones((3, 1), "<f4").tobytes()) + 12 + 12 + 4 * 24  # after the last layer's weights
+    assert data[place : place + 4] == tiny_models.ints(3)
+    data[place : place + 4] = tiny_models.ints(4)
+    path.write_bytes(data)
+    with pytest.raises(ModelFileError, match="sigmoid layers are not supported") as caught:
+        io.read_validator(path)
+    assert caught.value.offset == place
 
 
 def test_svr_templates_are_transposed(tmp_path):

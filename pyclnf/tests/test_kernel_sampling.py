@@ -9,7 +9,7 @@ import pytest
 import synthetic_face as synthetic
 
 from pyclnf import _core, oracle
-from pyclnf.core.image import to_grey, warp_affine_u8
+from pyclnf.image import to_grey, warp_affine_u8
 
 PLACES = [
     (100.0, 90.0),  # inside

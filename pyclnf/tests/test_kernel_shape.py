@@ -7,9 +7,9 @@ import pytest
 import synthetic_face as synthetic
 
 from pyclnf import PDM, _core, oracle
-from pyclnf.core.geometry import align_similarity, euler_to_matrix, matrix_to_euler
-from pyclnf.core.mean_shift import kernel_table
+from pyclnf.core.mean_shift import MeanShift, Responses, kernel_table
 from pyclnf.core.patch_experts import new_maps
+from pyclnf.geometry import align_similarity, euler_to_matrix, matrix_to_euler
 
 
 def model(seed: int = 0, n_points: int = synthetic.N_POINTS, n_modes: int = synthetic.N_MODES) -> PDM:
@@ -203,6 +203,22 @@ def rlms_arguments(seed: int, window: int, pdm: PDM) -> dict[str, object]:
     }  # fmt: skip
 
 
+def mean_shift_fit(
+    pdm: PDM,
+    a: dict[str, object],
+    *,
+    weights: np.ndarray | None = None,
+    rigid: bool = False,
+    likelihoods: np.ndarray | None = None,
+    iterations: int = 5,
+    regularisation: float = 5.0,
+    sigma: float = 1.5,
+) -> float:
+    algorithm = MeanShift(pdm, sigma=sigma, regularisation=regularisation, iterations=iterations)
+    responses = Responses(a["responses"], a["visible"], weights, a["base"], a["to_reference"], a["to_image"])
+    return algorithm(responses, a["params_global"], a["params_local"], rigid=rigid, likelihoods=likelihoods)
+
+
 @pytest.mark.parametrize("window", [3, 5, 7, 9, 11, 13, 15])
 @pytest.mark.parametrize("rigid", [True, False])
 @pytest.mark.parametrize("weighted", [False, True])
@@ -229,9 +245,7 @@ def test_mean_shift_fits_equal_the_oracle(
             **settings,
         )
         likelihoods = np.empty(pdm.n_points, np.float32)
-        found = pdm.mean_shift_fit(
-            **a, weights=weights, kernel=kernel_table(window, 1.5), likelihoods=likelihoods, **settings
-        )
+        found = mean_shift_fit(pdm, a, weights=weights, likelihoods=likelihoods, **settings)
         # A landmark within rounding of a node's border may take the other node: 0.1 px of the kernel, far less of
         # the shape.
         landmarks = pdm.project(a["params_global"], a["params_local"])
@@ -246,15 +260,7 @@ def test_the_shape_never_leaves_three_standard_deviations(instruction_set: str) 
     pdm = model()
     a = rlms_arguments(0, 11, pdm)
     a["params_local"][:] = 1e4
-    pdm.mean_shift_fit(
-        **a,
-        weights=None,
-        kernel=kernel_table(11, 1.5),
-        rigid=True,
-        iterations=1,
-        regularisation=5.0,
-        sigma=1.5,
-    )
+    mean_shift_fit(pdm, a, rigid=True, iterations=1)
     np.testing.assert_allclose(a["params_local"], 3 * np.sqrt(pdm.eigenvalues), rtol=1e-6)
 
 
@@ -267,16 +273,7 @@ def test_mean_shift_of_impossible_input_does_not_crash(instruction_set: str, wha
     for where in (slice(None), slice(0, 1), slice(-1, None)):
         a = rlms_arguments(0, 15, pdm)
         a[what].reshape(-1)[where] = value
-        pdm.mean_shift_fit(
-            **a,
-            weights=None,
-            kernel=kernel_table(15, 1.5),
-            rigid=False,
-            iterations=5,
-            regularisation=5.0,
-            sigma=1.5,
-            likelihoods=np.empty(pdm.n_points, np.float32),
-        )
+        mean_shift_fit(pdm, a, likelihoods=np.empty(pdm.n_points, np.float32))
 
 
 def test_a_blank_response_map_moves_nothing(instruction_set: str) -> None:
@@ -285,15 +282,7 @@ def test_a_blank_response_map_moves_nothing(instruction_set: str) -> None:
     a["responses"][:] = 0
     a["params_local"][:] = 0
     before = a["params_global"].copy()
-    pdm.mean_shift_fit(
-        **a,
-        weights=None,
-        kernel=kernel_table(9, 1.5),
-        rigid=False,
-        iterations=5,
-        regularisation=5.0,
-        sigma=1.5,
-    )
+    mean_shift_fit(pdm, a)
     np.testing.assert_allclose(a["params_global"], before, atol=1e-5)
 
 
@@ -301,10 +290,7 @@ def test_a_fit_of_no_iterations_rates_the_shape_where_it_is(instruction_set: str
     pdm = model()
     a = rlms_arguments(2, 9, pdm)
     likelihoods = np.empty(pdm.n_points, np.float32)
-    pdm.mean_shift_fit(
-        **a, weights=None, kernel=kernel_table(9, 1.5), rigid=False, iterations=0, regularisation=5.0, sigma=1.5,
-        likelihoods=likelihoods,
-    )  # fmt: skip
+    mean_shift_fit(pdm, a, iterations=0, likelihoods=likelihoods)
     expected = [oracle.landmark_likelihood(m[:, :9], 4.0, 4.0, 1.5) for m in a["responses"]]
     np.testing.assert_allclose(likelihoods[2:-1], expected[2:-1], rtol=1e-5)
 
@@ -315,15 +301,7 @@ def test_parameters_that_would_be_copied_are_refused() -> None:
         a = rlms_arguments(0, 9, pdm)
         a[what] = wrong
         with pytest.raises(TypeError):
-            pdm.mean_shift_fit(
-                **a,
-                weights=None,
-                kernel=kernel_table(9, 1.5),
-                rigid=True,
-                iterations=1,
-                regularisation=1.0,
-                sigma=1.5,
-            )
+            mean_shift_fit(pdm, a, rigid=True, iterations=1, regularisation=1.0)
 
 
 def test_one_mean_shift_climbs_to_a_single_peak() -> None:

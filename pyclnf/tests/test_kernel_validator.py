@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import synthetic_face as synthetic
 
-from pyclnf import _core, io, oracle
+from pyclnf import ModelFileError, _core, io, oracle
 from pyclnf.core.validator import DetectionValidator, _network
 
 
@@ -143,6 +145,48 @@ def test_crops_that_point_outside_their_arrays_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"range|match|must be"):
             view(**wrong)
+
+
+CONV = io.ConvLayer(np.ones(1, np.float32), np.ones((1, 1, 3, 3), np.float32))
+TO_BINS = io.FullyConnected(np.zeros(4, np.float32), np.ones((22 * 22, 4), np.float32))
+POOLED_TO_BINS = io.FullyConnected(np.zeros(4, np.float32), np.ones((11 * 11, 4), np.float32))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (CONV, io.MaxPool(), io.ReLU(), POOLED_TO_BINS),
+        (io.ReLU(), CONV, TO_BINS),
+        (CONV, io.ReLU(), io.ReLU(), TO_BINS),
+    ],
+)
+def test_relus_that_the_compiled_network_cannot_run_are_refused_on_reading(
+    tmp_path: Path, layers: tuple[io.Layer, ...]
+) -> None:
+    data = io.ValidatorFile(np.zeros((1, 3)), (synthetic.validator_view(layers),))
+    io.write_validator(tmp_path / "v.dat", data)
+    with pytest.raises(ModelFileError, match="a ReLU that follows neither"):
+        DetectionValidator.from_file(tmp_path / "v.dat")
+    with pytest.raises(ValueError, match="a ReLU that follows neither"):
+        DetectionValidator(data)
+
+
+def test_a_network_of_too_many_layers_is_refused_on_reading(tmp_path: Path) -> None:
+    small = io.FullyConnected(np.zeros(4, np.float32), np.eye(4, dtype=np.float32))
+    view = synthetic.validator_view((CONV, TO_BINS, *[small] * 40))
+    io.write_validator(tmp_path / "v.dat", io.ValidatorFile(np.zeros((1, 3)), (view,)))
+    with pytest.raises(ModelFileError, match="too many layers") as caught:
+        DetectionValidator.from_file(tmp_path / "v.dat")
+    assert caught.value.path == tmp_path / "v.dat"
+
+
+@pytest.mark.parametrize("deviation", [0.0, -1.0])
+def test_standard_deviations_that_cannot_be_are_refused_on_reading(tmp_path: Path, deviation: float) -> None:
+    view = synthetic.validator_view((CONV, TO_BINS))
+    view.std[3] = deviation
+    io.write_validator(tmp_path / "v.dat", io.ValidatorFile(np.zeros((1, 3)), (view,)))
+    with pytest.raises(ModelFileError, match="standard deviation"):
+        io.read_validator(tmp_path / "v.dat")
 
 
 def test_layers_that_do_not_fit_are_refused() -> None:

@@ -46,7 +46,7 @@ def shows(face: TrackedFace, expected: DotFace, tolerance: float = 3.0) -> bool:
 def test_each_detected_face_starts_a_tracker_in_the_order_of_detection():
     faces = Scene().show(RIGHT, LEFT, LOW)
     assert ids(faces) == [0, 1, 2]
-    assert all(face.fit.success for face in faces)
+    assert all(face.fit.valid for face in faces)
     assert all(shows(face, expected) for face, expected in zip(faces, (RIGHT, LEFT, LOW), strict=True))
 
 
@@ -117,8 +117,8 @@ def test_lost_face_is_reported_as_failed_six_times_and_then_no_more():
     scene.show_often(3, LEFT, RIGHT)
     lost = [scene.show(LEFT) for _ in range(7)]
     assert [ids(faces) for faces in lost] == [[0, 1]] * 6 + [[0]]
-    assert not any(faces[1].fit.success for faces in lost[:6])
-    assert all(faces[0].fit.success for faces in lost)
+    assert not any(faces[1].fit.valid for faces in lost[:6])
+    assert all(faces[0].fit.valid for faces in lost)
 
 
 def test_good_frame_between_failures_starts_their_count_anew():
@@ -126,7 +126,7 @@ def test_good_frame_between_failures_starts_their_count_anew():
     scene.show(LEFT)
     for _ in range(3):
         assert ids(scene.show_often(5)) == [0]
-        assert scene.show(LEFT, found=[])[0].fit.success
+        assert scene.show(LEFT, found=[])[0].fit.valid
 
 
 def test_tracker_that_is_freed_in_a_search_frame_takes_a_face_at_once():
@@ -252,7 +252,7 @@ def against_reference(shared: Path, openface: Path) -> Apart:
     for frame in range(1, max(expected) + 1):
         read, image = capture.read()
         assert read
-        found[frame] = {face.face_id: (face.fit.success, face.fit.landmarks) for face in tracker.track(image)}
+        found[frame] = {face.face_id: (face.fit.valid, face.fit.landmarks) for face in tracker.track(image)}
     assert not capture.read()[0]
     return apart(found, expected)
 

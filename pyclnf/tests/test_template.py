@@ -88,6 +88,6 @@ def test_the_tracker_follows_a_jump_with_the_template(tmp_path: object) -> None:
     tracker = FaceTracker(path, CountingDetector([(90.0, 90.0, 110.0, 110.0)]), parameters=parameters)
     before = tracker.track(grey)
     after = tracker.track(moved(grey, 40, 30))
-    assert before.success
+    assert before.valid
     shift = (after.landmarks - before.landmarks).mean(axis=0)
     np.testing.assert_allclose(shift, [40, 30], atol=8)

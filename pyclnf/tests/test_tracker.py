@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,8 +65,8 @@ def assert_same(a: FaceFit, b: FaceFit) -> None:
     np.testing.assert_array_equal(a.params_global, b.params_global)
     np.testing.assert_array_equal(a.params_local, b.params_local)
     np.testing.assert_array_equal(a.landmark_likelihoods, b.landmark_likelihoods)
-    assert (a.confidence, a.success, a.detected, a.view, a.likelihood) == (
-        b.confidence, b.success, b.detected, b.view, b.likelihood,
+    assert (a.confidence, a.valid, a.tracked, a.view, a.likelihood) == (
+        b.confidence, b.valid, b.tracked, b.view, b.likelihood,
     )  # fmt: skip
     for p, q in zip(a.parts, b.parts, strict=True):
         np.testing.assert_array_equal(p.landmarks, q.landmarks)
@@ -77,7 +76,7 @@ def test_a_face_never_seen_is_searched_for_in_every_twelfth_frame(model: Landmar
     tracker = FaceTracker(model, CountingDetector())
     fits = run(tracker, [NO_FACE] * 30)
     assert tracker.detector.asked == [0, 12, 24]
-    assert not any(f.success or f.detected for f in fits)
+    assert not any(f.valid or f.tracked for f in fits)
     assert not tracker.tracking
 
 
@@ -85,7 +84,7 @@ def test_a_face_that_comes_later_is_found_at_the_next_search(model: LandmarkMode
     tracker = FaceTracker(model, CountingDetector())
     fits = run(tracker, [NO_FACE] * 2 + [FACE] * 12)
     assert tracker.detector.asked == [0, 12]
-    assert [f.success for f in fits] == [False] * 12 + [True] * 2
+    assert [f.valid for f in fits] == [False] * 12 + [True] * 2
     assert fits[-1].confidence == pytest.approx(synthetic.FOUND)
 
 
@@ -93,21 +92,21 @@ def test_a_tracked_face_is_not_searched_for(model: LandmarkModel) -> None:
     tracker = FaceTracker(model, CountingDetector())
     fits = run(tracker, [FACE] * 20)
     assert tracker.detector.asked == [0]
-    assert all(f.success and f.detected for f in fits)
+    assert all(f.valid and f.tracked for f in fits)
 
 
 def test_a_lost_face_is_searched_for_at_once_and_in_every_second_frame(model: LandmarkModel) -> None:
     tracker = FaceTracker(model, CountingDetector())
     fits = run(tracker, [FACE] * 5 + [NO_FACE] * 7)
     assert tracker.detector.asked == [0, 5, 7, 9, 11]
-    assert [f.success for f in fits] == [True] * 5 + [False] * 7
+    assert [f.valid for f in fits] == [True] * 5 + [False] * 7
     assert fits[-1].confidence == pytest.approx(synthetic.LOST)
 
 
 def test_a_face_that_returns_is_tracked_again(model: LandmarkModel) -> None:
     tracker = FaceTracker(model, CountingDetector())
     fits = run(tracker, [FACE] * 3 + [NO_FACE] * 4 + [FACE] * 3)
-    assert [f.success for f in fits] == [True] * 3 + [False] * 4 + [True] * 3
+    assert [f.valid for f in fits] == [True] * 3 + [False] * 4 + [True] * 3
     assert tracker.detector.asked == [0, 3, 5]
 
 
@@ -118,17 +117,17 @@ def test_after_a_hundred_failures_tracking_is_given_up(models: dict[str, Landmar
     assert tracker.tracking
     fits += run(tracker, [NO_FACE])
     assert not tracker.tracking
-    assert not any(f.success for f in fits)
+    assert not any(f.valid for f in fits)
     tracker.detector.asked.clear()
     run(tracker, [NO_FACE] * 30)
     assert tracker.detector.asked == [6, 18], "the count of failures goes on, one search in twelve frames"
-    assert all(f.success for f in run(tracker, [FACE] * 12)[-2:])
+    assert all(f.valid for f in run(tracker, [FACE] * 12)[-2:])
 
 
 def test_the_first_detection_counts_whatever_the_validator_says(model: LandmarkModel) -> None:
     fit = run(FaceTracker(model, CountingDetector(always=True)), [NO_FACE])[0]
-    assert fit.detected
-    assert not fit.success
+    assert fit.tracked
+    assert not fit.valid
     assert fit.confidence == pytest.approx(synthetic.LOST)
 
 
@@ -143,14 +142,14 @@ def test_a_failed_search_leaves_landmarks_and_shape_as_they_were(model: Landmark
     np.testing.assert_array_equal(fit.landmarks, undisturbed.landmarks)
     np.testing.assert_array_equal(fit.params_global, undisturbed.params_global)
     np.testing.assert_array_equal(fit.params_local, undisturbed.params_local)
-    assert not fit.detected
+    assert not fit.tracked
     assert elsewhere.asked[-1] == 2
 
 
 def test_a_box_from_the_caller_starts_tracking_without_a_search(model: LandmarkModel) -> None:
     tracker = FaceTracker(model, CountingDetector())
     fit = tracker.track(FACE, box=BOX)
-    assert fit.success
+    assert fit.valid
     assert tracker.tracking
     assert tracker.detector.asked == []
 
@@ -248,7 +247,7 @@ def test_frames_that_are_no_images_are_refused(
         tracker.track(frame)
     with pytest.raises(error, match="image"):
         CLNF(models["cen"]).fit(frame, BOX)
-    assert tracker.track(FACE).success, "a refused frame leaves no trace"
+    assert tracker.track(FACE).valid, "a refused frame leaves no trace"
 
 
 @pytest.mark.parametrize("box", BAD_BOXES)
@@ -272,18 +271,18 @@ def test_boxes_without_a_face_do_no_harm(model: LandmarkModel, box: tuple[float,
     with np.errstate(all="ignore"):
         for multi_view in (False, True):
             fit = CLNF(model, multi_view=multi_view).fit(FACE, box)
-            assert not fit.success
+            assert not fit.valid
         tracker = FaceTracker(model, CountingDetector(boxes=()))
-        assert not tracker.track(FACE, box=box).success
+        assert not tracker.track(FACE, box=box).valid
         tracker.detector = CountingDetector()
-        assert run(tracker, [FACE, FACE])[1].success, "the search in the second frame brings it back"
+        assert run(tracker, [FACE, FACE])[1].valid, "the search in the second frame brings it back"
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2), (12, 11)])
 def test_tiny_images_are_fitted_without_harm(model: LandmarkModel, shape: tuple[int, int]) -> None:
     fit = CLNF(model).fit(np.full(shape, 7, np.uint8), BOX)
     assert fit.landmarks.shape == (synthetic.N_POINTS, 2)
-    assert not fit.success
+    assert not fit.valid
 
 
 def test_a_still_fit_starts_afresh_each_time(model: LandmarkModel) -> None:
@@ -295,7 +294,7 @@ def test_a_still_fit_starts_afresh_each_time(model: LandmarkModel) -> None:
 
 @pytest.mark.parametrize("wild", [False, True])
 def test_parameters_of_every_kind_fit(model: LandmarkModel, wild: bool) -> None:
-    base = FitParameters.for_model(Path("main_ceclm_general.txt"), wild=wild)
+    base = FitParameters.for_model(model, wild=wild)
     for parameters in (
         base,
         replace(base, windows_init=(11,)),
@@ -306,7 +305,7 @@ def test_parameters_of_every_kind_fit(model: LandmarkModel, wild: bool) -> None:
     ):
         fit = CLNF(model, parameters=parameters).fit(FACE, BOX)
         assert np.isfinite(fit.landmarks).all()
-        assert fit.success
+        assert fit.valid
 
 
 def test_windows_that_cannot_be_are_refused(models: dict[str, LandmarkModel]) -> None:
@@ -314,3 +313,13 @@ def test_windows_that_cannot_be_are_refused(models: dict[str, LandmarkModel]) ->
         parameters = replace(FitParameters(), windows_init=(17, 9, 7))
         with pytest.raises(ValueError, match="window"):
             CLNF(models[name], parameters=parameters).fit(FACE, BOX)
+
+
+def test_the_old_names_of_the_verdicts_warn_and_still_answer(models: dict[str, LandmarkModel]) -> None:
+    fit = FaceTracker(models["cen"], CountingDetector(always=True)).track(NO_FACE)
+    assert (fit.valid, fit.tracked) == (False, True)
+    with pytest.warns(DeprecationWarning, match=r"FaceFit\.valid") as caught:
+        assert fit.success is False
+    assert caught[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match=r"FaceFit\.tracked"):
+        assert fit.detected is True

@@ -66,7 +66,7 @@ def cen(weight_dtype: str = "float32") -> bytes:
 
 
 def validator() -> bytes:
-    """One view of 4 x 4 px: conv 2x2, ReLU, pool, FC to 3 and a sigmoid; two triangles."""
+    """One view of 4 x 4 px: conv 2x2, ReLU, pool, FC to 3 and a ReLU; two triangles."""
     rng = np.random.default_rng(3)
     triangle = np.triu(np.ones((4, 4), int)) - 1  # triangle 0 on and above the diagonal, outside below
     n_pixels = int((triangle >= 0).sum())
@@ -83,7 +83,7 @@ def validator() -> bytes:
         ints(2),
         matrix(np.ones((3, 1)), "float32"),
         matrix(rng.normal(size=(8, 3)), "float32"),
-        ints(4),
+        ints(3),
     ]
     parts += [ints(n_pixels), doubles(-1.5, 0.25), matrix(np.arange(8.0).reshape(8, 1), "float64")]
     parts += [

@@ -6,23 +6,98 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyfaceau.output import read_hog, read_openface_csv
+    from pyfaceau.analyser import FaceAnalyser
+    from pyfaceau.analysis import Baseline, FrameAnalysis, SequenceAnalysis
+    from pyfaceau.errors import (
+        BaselineError,
+        BaselineWarning,
+        CheckpointError,
+        FinalPassError,
+        OutputError,
+        ProcessingError,
+        PyFaceAUError,
+        ResultFileError,
+        VideoError,
+    )
+    from pyfaceau.live import LiveSource, open_camera
+    from pyfaceau.options import AnalysisOptions
+    from pyfaceau.output import (
+        AlignedFaceSink,
+        HogSink,
+        Sink,
+        TrackedImageSink,
+        TrackedVideoSink,
+        read_hog,
+        read_openface_csv,
+    )
     from pyfaceau.pipeline import FullPythonAUPipeline
+    from pyfaceau.result import FrameResult
+    from pyfaceau.run import AnalysisRun
 
-__all__ = ["FullPythonAUPipeline", "read_hog", "read_openface_csv"]
 __version__ = "2.0.0"
 
 _HOMES = {
-    "FullPythonAUPipeline": "pyfaceau.pipeline",
-    "read_hog": "pyfaceau.output",
-    "read_openface_csv": "pyfaceau.output",
+    "AlignedFaceSink": "output",
+    "AnalysisOptions": "options",
+    "AnalysisRun": "run",
+    "Baseline": "analysis",
+    "BaselineError": "errors",
+    "BaselineWarning": "errors",
+    "CheckpointError": "errors",
+    "FaceAnalyser": "analyser",
+    "FinalPassError": "errors",
+    "FrameAnalysis": "analysis",
+    "FrameResult": "result",
+    "FullPythonAUPipeline": "pipeline",
+    "HogSink": "output",
+    "LiveSource": "live",
+    "OutputError": "errors",
+    "ProcessingError": "errors",
+    "PyFaceAUError": "errors",
+    "ResultFileError": "errors",
+    "SequenceAnalysis": "analysis",
+    "Sink": "output",
+    "TrackedImageSink": "output",
+    "TrackedVideoSink": "output",
+    "VideoError": "errors",
+    "open_camera": "live",
+    "read_hog": "output",
+    "read_openface_csv": "output",
 }
+__all__ = [
+    "AlignedFaceSink",
+    "AnalysisOptions",
+    "AnalysisRun",
+    "Baseline",
+    "BaselineError",
+    "BaselineWarning",
+    "CheckpointError",
+    "FaceAnalyser",
+    "FinalPassError",
+    "FrameAnalysis",
+    "FrameResult",
+    "FullPythonAUPipeline",
+    "HogSink",
+    "LiveSource",
+    "OutputError",
+    "ProcessingError",
+    "PyFaceAUError",
+    "ResultFileError",
+    "SequenceAnalysis",
+    "Sink",
+    "TrackedImageSink",
+    "TrackedVideoSink",
+    "VideoError",
+    "open_camera",
+    "read_hog",
+    "read_openface_csv",
+]
 
 
 def __getattr__(name: str) -> object:
     """Import what is offered here, and with it OpenCV and pandas, only when it is asked for."""
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        return getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

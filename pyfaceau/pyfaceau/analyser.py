@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import warnings
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyclnf.io import read_triangulation
+from pyfaceau._deprecation import renamed_arguments
 from pyfaceau.alignment import FaceAligner
 from pyfaceau.alignment.aligner import AU_SIZE, ShapeModel
+from pyfaceau.analysis import (
+    Baseline,
+    BaselineFrames,
+    FrameAnalysis,
+    SequenceAnalysis,
+    check_baseline_size,
+    checked_frames,
+)
+from pyfaceau.errors import BaselineError, BaselineWarning
 from pyfaceau.features import DescriptorMedian, FrameDescriptor
 from pyfaceau.features.descriptor import HOG_SHAPE, DeformableModel
 from pyfaceau.prediction import (
@@ -23,32 +34,13 @@ from pyfaceau.prediction import (
     read_au_models,
 )
 from pyfaceau.prediction.history import History
+from pyfaceau.state import State, part_of, under
 
 Floats = NDArray[np.float64]
-State = dict[str, NDArray[np.generic]]
 
 # OpenFace 2.2: FaceAnalyser.cpp keeps the features of this many frames with a face for the final pass.
 MAX_REPREDICTED = 3000
 INTENSITY_RANGE = (0.0, 5.0)  # of single images
-
-
-@dataclass(frozen=True, eq=False)
-class Baseline:
-    """A person at rest, against which dynamic action units are measured.
-
-    Attributes
-    ----------
-    median : ndarray of shape (n_features,), float64
-        Median feature vector.
-    offsets : ndarray of shape (n_intensities,), float64
-        Intensity of each action unit at rest; 0 for those that are not shifted (static models).
-    source : str
-        Where it comes from, for the record.
-    """
-
-    median: Floats
-    offsets: Floats
-    source: str = ""
 
 
 class FittableModel(ShapeModel, DeformableModel, Protocol):
@@ -58,57 +50,6 @@ class FittableModel(ShapeModel, DeformableModel, Protocol):
         self, landmarks: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Global (6,) and local (m,) parameters of landmarks (68, 2)."""
-
-
-@dataclass(frozen=True, eq=False)
-class FrameAnalysis:
-    """Action units of one frame and what they were computed from. A frame without a face holds zeros.
-
-    Attributes
-    ----------
-    success : bool
-        Whether the frame has a face.
-    intensities : ndarray of shape (n_intensities,), float64
-        As predicted when the frame arrived, in the order of `FaceAnalyser.intensity_names`. Not clipped,
-        except from live analysers and single images.
-    presences : ndarray of shape (n_presences,), float64
-        0 or 1, in the order of `FaceAnalyser.presence_names`.
-    aligned_face : ndarray of shape (112, 112, 3), uint8
-        Aligned, masked face, blue, green, red.
-    hog : ndarray of shape (12, 12, 31), float32
-        FHOG of the aligned face.
-    params_global : ndarray of shape (6,), float32
-        Model fitted to the landmarks: scale in px/mm, pitch, yaw, roll in rad, x and y in px.
-    params_local : ndarray of shape (m,), float32
-        Its shape parameters.
-    """
-
-    success: bool
-    intensities: Floats
-    presences: Floats
-    aligned_face: NDArray[np.uint8]
-    hog: NDArray[np.float32]
-    params_global: NDArray[np.float32]
-    params_local: NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class SequenceAnalysis:
-    """Action units of a sequence after the final pass.
-
-    Attributes
-    ----------
-    intensities : ndarray of shape (n_frames, n_intensities), float64
-        Within 0..5.
-    presences : ndarray of shape (n_frames, n_presences), float64
-        0 or 1.
-    success : ndarray of shape (n_frames,), bool
-        Frames with a face.
-    """
-
-    intensities: Floats
-    presences: Floats
-    success: NDArray[np.bool_]
 
 
 class FaceAnalyser:
@@ -126,12 +67,19 @@ class FaceAnalyser:
         For cameras: shift and clip intensities as they come, since no final pass will follow.
     baseline : Baseline or (int, int), optional
         The person at rest, where it is known: from another recording, or the first and last frame (from 1,
-        both included) of this one that show it. By default it is learnt from all frames, as in OpenFace.
+        both included) of this one that show it. By default it is learnt from all frames, as in OpenFace. If
+        the frames pass without a face, it is learnt from the others, with a `BaselineWarning`.
+    keep_history : bool, optional
+        False for endless sequences: nothing is kept for `finish`, and memory does not grow.
+    spool : path-like, optional
+        Folder in which the history is kept instead of in memory.
 
     Raises
     ------
     ValueError
-        If the models do not fit together.
+        If the models do not fit together, or a live analyser is given frames as baseline.
+    BaselineError
+        If the baseline was made with other models.
 
     Notes
     -----
@@ -149,7 +97,9 @@ class FaceAnalyser:
         predictor: AUPredictor,
         *,
         live: bool = False,
-        baseline: Baseline | tuple[int, int] | None = None,
+        baseline: Baseline | BaselineFrames | None = None,
+        keep_history: bool = True,
+        spool: str | os.PathLike[str] | None = None,
     ) -> None:
         self._pdm = pdm
         self._predictor = predictor
@@ -161,13 +111,25 @@ class FaceAnalyser:
                 f"{self._descriptor.size}; their files do not belong together"
             )
         self._median = DescriptorMedian(self._descriptor.geometry_size)
-        self._baseline = _checked_baseline(baseline, self._descriptor.size, len(self.intensity_names))
-        self._rest = self._first_rest()
+        if isinstance(baseline, Baseline):
+            check_baseline_size(baseline, self._descriptor.size, len(self.intensity_names))
+        elif baseline is not None:
+            baseline = checked_frames(baseline)
+            if live:
+                raise ValueError("a live analyser needs a baseline from a recording, not frames to come")
+        self._asked_baseline = baseline
+        self._keeps_history = keep_history
         self._live = LiveCorrection(len(self.intensity_names)) if live else None
-        self._intensities = History(len(self.intensity_names), np.float64)
-        self._presences = History(len(self.presence_names), np.float32)
-        self._success = History(1, np.bool_)
-        self._projections = History(len(self._rest), np.float64)
+        self._histories = {
+            name: History(columns, dtype, None if spool is None else Path(spool, name))
+            for name, columns, dtype in (
+                ("intensities", len(self.intensity_names), np.float64),
+                ("presences", len(self.presence_names), np.float32),
+                ("valid", 1, np.bool_),
+                ("projections", len(self.intensity_names) + len(self.presence_names), np.float64),
+            )
+        }
+        self._start()
         self._no_face = self._failed_frame()
 
     @classmethod
@@ -208,15 +170,25 @@ class FaceAnalyser:
     @property
     def n_frames(self) -> int:
         """Frames processed since the last reset."""
-        return len(self._success)
+        return self._n_frames
+
+    @property
+    def baseline_is_learnt(self) -> bool:
+        """Whether the person at rest is learnt from the whole sequence, asked for or not."""
+        return self._baseline is None
 
     @property
     def median(self) -> Floats:
         """Running median of the feature vector (HOG, then geometry)."""
         return self._median.median
 
+    @renamed_arguments(success="valid")
     def process(
-        self, frame: NDArray[np.uint8] | None, landmarks: NDArray[np.float32] | None, success: bool
+        self,
+        frame: NDArray[np.uint8] | None,
+        landmarks: NDArray[np.float32] | None,
+        valid: bool,
+        number: int | None = None,
     ) -> FrameAnalysis:
         """Analyse the next frame of the sequence.
 
@@ -226,8 +198,11 @@ class FaceAnalyser:
             Blue, green, red. May be None without a face.
         landmarks : ndarray of shape (68, 2), float32
             Landmarks in pixels. May be None without a face.
-        success : bool
+        valid : bool
             Whether the frame has a face (detected and validated).
+        number : int, optional
+            Number of the frame in the video, from 1, for the frames of the baseline; by default frames are
+            counted here. Numbers grow, and may have gaps where the face was away.
 
         Returns
         -------
@@ -239,24 +214,29 @@ class FaceAnalyser:
         ValueError
             If a frame with a face lacks image or landmarks, or they have the wrong shape.
         """
-        if success:
+        if valid:
             result, features = self._describe(frame, landmarks)
             projection = self._predictor.project(features)
         else:
             result, features = self._no_face, np.zeros(self._descriptor.size)
-        if self._counts(self.n_frames + 1) and self._median.update(features, success):
+        self._n_frames += 1
+        if self._takes_part(self._n_frames if number is None else number, valid) and self._median.update(
+            features, valid
+        ):
             self._rest = self._predictor.rest(self._median.median)
-        if success:
+        if valid:
             intensities, presences = self._predictor.split(projection - self._rest)
-            if len(self._projections) < MAX_REPREDICTED or self._baseline is not None:
-                self._projections.append(projection)
         else:
             intensities, presences = result.intensities, result.presences
-        self._intensities.append(intensities)
-        self._presences.append(presences)
-        self._success.append(success)
+        if self._keeps_history:
+            self._histories["intensities"].append(intensities)
+            self._histories["presences"].append(presences)
+            self._histories["valid"].append(valid)
+            projections = self._histories["projections"]
+            if valid and (len(projections) < MAX_REPREDICTED or self._asked_baseline is not None):
+                projections.append(projection)
         if self._live is not None:
-            intensities = self._live.correct(intensities, success)
+            intensities = self._corrected(self._live, intensities, valid)
         return _with_action_units(result, intensities, presences)
 
     def analyse_image(self, frame: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> FrameAnalysis:
@@ -293,20 +273,44 @@ class FaceAnalyser:
         SequenceAnalysis
             With dynamic models the first 3000 frames with a face are predicted anew with the final median and
             intensities are shifted so that each person's rest is 0; all are smoothed.
+
+        Raises
+        ------
+        BaselineError
+            None of the frames that were to be the baseline has passed yet with a face.
         """
-        success = self._success.array()[:, 0].copy()
-        intensities = self._intensities.array().copy()
-        presences = self._presences.array().astype(np.float64)
+        raw = self.raw()
+        intensities, presences, valid = raw.intensities, raw.presences, raw.valid
         # Static models reproduce their values: nothing of them depends on the median.
-        repredicted = np.flatnonzero(success)[: len(self._projections)]
-        intensities[repredicted], presences[repredicted] = self._predictor.split(
-            self._projections.array() - self._rest
-        )
-        offsets = self._offsets(intensities, success)
+        projections = self._histories["projections"].array()
+        repredicted = np.flatnonzero(valid)[: len(projections)]
+        intensities[repredicted], presences[repredicted] = self._predictor.split(projections - self._rest)
+        offsets = self._offsets(intensities, valid)
         return SequenceAnalysis(
-            postprocess_intensities(intensities, success, self._predictor.cutoffs, offsets),
-            postprocess_presences(presences, success),
-            success,
+            postprocess_intensities(intensities, valid, self._predictor.cutoffs, offsets),
+            postprocess_presences(presences, valid),
+            valid,
+        )
+
+    def raw(self) -> SequenceAnalysis:
+        """Return the values of all frames since the last reset as they were predicted, without the final pass.
+
+        Returns
+        -------
+        SequenceAnalysis
+            Copies. Intensities are not clipped.
+
+        Raises
+        ------
+        ValueError
+            The analyser keeps no history.
+        """
+        if not self._keeps_history:
+            raise ValueError("an analyser without history has no final pass")
+        return SequenceAnalysis(
+            np.array(self._histories["intensities"].array()),
+            self._histories["presences"].array().astype(np.float64),
+            np.array(self._histories["valid"].array()[:, 0]),
         )
 
     def baseline(self, source: str = "") -> Baseline:
@@ -320,27 +324,40 @@ class FaceAnalyser:
         Returns
         -------
         Baseline
-            Its offsets are the median intensities of the frames with a face.
+            Its intensities are the medians over the frames with a face.
 
         Raises
         ------
-        ValueError
+        BaselineError
             If no frame has a face.
         """
-        if len(self._projections) == 0:
-            raise ValueError(f"no face in the neutral frames{f' ({source})' if source else ''}")
-        intensities, _ = self._predictor.split(self._projections.array() - self._rest)
+        projections = self._histories["projections"].array()
+        if len(projections) == 0:
+            raise BaselineError(
+                f"no face in the baseline{f' ({source})' if source else ''}; give another one"
+            )
+        intensities, _ = self._predictor.split(projections - self._rest)
         shifted = ~np.isnan(self._predictor.cutoffs)
         return Baseline(self.median.copy(), np.where(shifted, np.median(intensities, axis=0), 0.0), source)
 
     def reset(self) -> None:
         """Forget the sequence."""
         self._median.reset()
-        self._rest = self._first_rest()
         if self._live is not None:
             self._live.reset()
-        for history in self._histories().values():
+        for history in self._histories.values():
             history.clear()
+        self._start()
+
+    def _start(self) -> None:
+        self._baseline = self._asked_baseline
+        self._rest = np.zeros(len(self.intensity_names) + len(self.presence_names))
+        if isinstance(self._baseline, Baseline):
+            self._rest = self._predictor.rest(self._baseline.features)
+        self._n_frames: int = 0
+        self._n_before: int = 0  # frames before those of the baseline
+        self._n_baseline: int = 0  # frames of the baseline
+        self._baseline_seen = False  # whether one of them has a face
 
     def state(self) -> State:
         """Everything that the rest of the sequence depends on.
@@ -348,68 +365,98 @@ class FaceAnalyser:
         Returns
         -------
         dict of str to ndarray
-            Copies, as plain arrays; an analyser with the same models that takes them with `restore` goes on
-            with identical results.
+            Copies, as plain arrays; an analyser with the same models and arguments that takes them with
+            `restore` goes on with identical results. Rows of a history in files stay there.
         """
-        state: State = {f"median.{name}": array for name, array in self._median.state().items()}
+        counters = (
+            self._n_frames,
+            self._n_before,
+            self._n_baseline,
+            self._baseline_seen,
+        )
+        state: State = {
+            "counters": np.array(counters, np.int64),
+            "learnt": np.array(self.baseline_is_learnt),
+        }
+        state |= under("median.", self._median.state())
         if self._live is not None:
-            state |= {f"live.{name}": array for name, array in self._live.state().items()}
-        state |= {name: history.array().copy() for name, history in self._histories().items()}
+            state |= under("live.", self._live.state())
+        for name, history in self._histories.items():
+            state |= under(f"{name}.", history.state())
         return state
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: State, *, to_finish: bool = False) -> None:
         """Go on from what `state` returned.
 
         Parameters
         ----------
         state : dict of str to ndarray
-            Of an analyser with the same models and the same `live`.
+            Of an analyser with the same models and arguments.
+        to_finish : bool
+            No further frame will come, only `finish` or `raw`: the histograms of the medians are left out.
 
         Raises
         ------
         KeyError, ValueError
             If an array is missing or does not fit.
         """
-        self._median.restore(_below(state, "median."))
+        n_frames, n_before, n_baseline, seen = (int(n) for n in state["counters"])
+        learnt = bool(state["learnt"])
+        self._median.restore(part_of(state, "median."), without_histograms=to_finish)
         if self._live is not None:
-            self._live.restore(_below(state, "live."))
-        for name, history in self._histories().items():
-            history.restore(state[name])
+            self._live.restore(part_of(state, "live."))
+        for name, history in self._histories.items():
+            history.restore(part_of(state, f"{name}."))
+        self._start()
+        self._n_frames, self._n_before, self._n_baseline = n_frames, n_before, n_baseline
+        self._baseline_seen = bool(seen)
+        if learnt:
+            self._baseline = None
         if not isinstance(self._baseline, Baseline):
             self._rest = self._predictor.rest(self._median.median)
 
-    def _first_rest(self) -> Floats:
-        """Compute what the median takes off the scores of the first frame."""
-        if isinstance(self._baseline, Baseline):
-            return self._predictor.rest(self._baseline.median)
-        return np.zeros(len(self.intensity_names) + len(self.presence_names))
-
-    def _counts(self, number: int) -> bool:
-        """Whether a frame takes part in the running median."""
+    def _takes_part(self, number: int, valid: bool) -> bool:
+        """Whether a frame enters the running median."""
         if isinstance(self._baseline, Baseline):
             return False
-        return self._baseline is None or self._baseline[0] <= number <= self._baseline[1]
+        if self._baseline is None:
+            return True
+        first, last = self._baseline
+        if number < first:
+            self._n_before = self._n_frames
+            return False
+        if number <= last:
+            self._n_baseline = self._n_frames - self._n_before
+            self._baseline_seen |= valid
+            return True
+        if not self._baseline_seen:
+            warnings.warn(
+                f"no face in the baseline frames {first} to {last}; the person's rest is learnt from the other "
+                "frames instead",
+                BaselineWarning,
+                stacklevel=4,
+            )
+            self._baseline = None
+        return self._baseline is None
 
-    def _offsets(self, intensities: Floats, success: NDArray[np.bool_]) -> Floats | None:
+    def _offsets(self, intensities: Floats, valid: NDArray[np.bool_]) -> Floats | None:
         """Intensity of each action unit at rest, if there is a baseline."""
-        cutoffs = self._predictor.cutoffs
         if self._baseline is None:
             return None
         if isinstance(self._baseline, Baseline):
-            return self._baseline.offsets
-        first, last = self._baseline
-        neutral = intensities[first - 1 : last][success[first - 1 : last]]
-        if len(neutral) == 0:
-            raise ValueError(f"no face in the neutral frames {first} to {last}")
-        return np.where(np.isnan(cutoffs), 0.0, np.median(neutral, axis=0))
+            return self._baseline.intensities
+        rows = slice(self._n_before, self._n_before + self._n_baseline)
+        at_rest = intensities[rows][valid[rows]]
+        if len(at_rest) == 0:
+            raise BaselineError("no face in the baseline frames {} to {}".format(*self._baseline))
+        return np.where(np.isnan(self._predictor.cutoffs), 0.0, np.median(at_rest, axis=0))
 
-    def _histories(self) -> dict[str, History]:
-        return {
-            "intensities": self._intensities,
-            "presences": self._presences,
-            "success": self._success,
-            "projections": self._projections,
-        }
+    def _corrected(self, live: LiveCorrection, intensities: Floats, valid: bool) -> Floats:
+        """Shift and clip the intensities of a live frame."""
+        if not isinstance(self._baseline, Baseline):
+            return live.correct(intensities, valid)
+        offsets = self._baseline.intensities if valid else 0.0
+        return np.clip(intensities - offsets, *INTENSITY_RANGE)
 
     def _describe(
         self, frame: NDArray[np.uint8] | None, landmarks: NDArray[np.float32] | None
@@ -441,21 +488,10 @@ class FaceAnalyser:
         return FrameAnalysis(False, *arrays)
 
 
-def _checked_baseline(
-    baseline: Baseline | tuple[int, int] | None, n_features: int, n_intensities: int
-) -> Baseline | tuple[int, int] | None:
-    if isinstance(baseline, Baseline):
-        if baseline.median.shape != (n_features,) or baseline.offsets.shape != (n_intensities,):
-            raise ValueError("the baseline was made with other action-unit models")
-    elif baseline is not None and not 1 <= baseline[0] <= baseline[1]:
-        raise ValueError(f"neutral frames are counted from 1, first to last; got {baseline}")
-    return baseline
-
-
 def _with_action_units(result: FrameAnalysis, intensities: Floats, presences: Floats) -> FrameAnalysis:
     """Fill in the action units of a result."""
     return FrameAnalysis(
-        result.success,
+        result.valid,
         intensities,
         presences,
         result.aligned_face,
@@ -463,8 +499,3 @@ def _with_action_units(result: FrameAnalysis, intensities: Floats, presences: Fl
         result.params_global,
         result.params_local,
     )
-
-
-def _below(state: State, prefix: str) -> State:
-    """Select the entries that begin with `prefix`, without it."""
-    return {name[len(prefix) :]: array for name, array in state.items() if name.startswith(prefix)}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+INSTALL_COMMAND = "pyfaceau models install"
+INSTALL_REMEDY = f"Run `{INSTALL_COMMAND}` to get OpenFace's files"
 
 
 class PyFaceAUError(Exception):
@@ -24,15 +29,35 @@ class ResultFileError(PyFaceAUError):
     """A result file cannot be read; the message names it, the place and the reason."""
 
 
+class BaselineError(PyFaceAUError, ValueError):
+    """The person at rest cannot be taken from where it was asked for; the message says why."""
+
+
+class CheckpointError(PyFaceAUError, ValueError):
+    """A saved run cannot be used; the message names the file and says why."""
+
+
+class BaselineWarning(UserWarning):
+    """Action units are measured against something else than what was asked for."""
+
+
 class ProcessingError(PyFaceAUError):
-    """Work on a sequence stopped half-way; what was computed until then is kept.
+    """Work on a sequence stopped half-way, or could not be finished; what was computed until then is kept.
 
     Attributes
     ----------
     partial : pandas.DataFrame
-        Result of the frames before the failure.
+        Result of the frames before the failure. ``partial.attrs["final_pass"]`` says whether its action units
+        went through the final pass; if not, they are as predicted when each frame arrived.
+    completed : list of pandas.DataFrame
+        Results of the files before this one in the same call, complete.
     """
 
-    def __init__(self, message: str, partial: pd.DataFrame) -> None:
+    def __init__(self, message: str, partial: pd.DataFrame, completed: Sequence[pd.DataFrame] = ()) -> None:
         super().__init__(message)
         self.partial = partial
+        self.completed = list(completed)
+
+
+class FinalPassError(ProcessingError):
+    """All frames were analysed, but the final pass could not be made; ``partial`` holds them all."""

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pyclnf import FaceFit, LandmarkModel
-from pyclnf.core.gaze import estimate_gaze
-from pyclnf.core.pose import Camera, head_pose, landmarks_3d
+from pyclnf.gaze import estimate_gaze
+from pyclnf.pose import Camera, head_pose, landmarks_3d
 
-from .analyser import FaceAnalyser, FrameAnalysis
+from .analyser import FaceAnalyser
+from .analysis import FrameAnalysis
 from .result import FrameResult
 from .video import VideoFrame
 
@@ -61,9 +62,14 @@ class FaceStage:
         fit: FaceFit,
         analyser: FaceAnalyser,
         groups: Collection[str],
+        number: int | None = None,
     ) -> FrameResult:
-        """Analyse the next frame of a face; gaze and 3D landmarks are computed only for their `groups` of columns."""
-        analysis = analyser.process(frame.image, fit.landmarks, fit.success)
+        """Analyse the next frame of a face; gaze and 3D landmarks are computed only for their `groups` of columns.
+
+        `number` is the frame's in the whole sequence, where that has several parts.
+        """
+        number = frame.number if number is None else number
+        analysis = analyser.process(frame.image, fit.landmarks, fit.valid, number)
         return self._result(frame, face_id, fit, analyser, analysis, groups)
 
     def in_image(
@@ -98,7 +104,7 @@ class FaceStage:
             frame.number,
             frame.timestamp,
             face_id,
-            fit.detected,
+            fit.tracked,
             fit.confidence,
             fit.landmarks if seen else np.full_like(fit.landmarks, np.nan),
             landmarks_3d(*shape) if want_3d and seen else None,

@@ -74,6 +74,8 @@ class LiveSource:
     ...         print(result.au_intensities["AU12"])
     """
 
+    owns_images = True
+
     def __init__(
         self,
         capture: Capture | Iterable[Frame],

@@ -1,9 +1,13 @@
-"""The action-unit stage of everyone in a sequence: one analyser a face, one set of models for all."""
+"""The action-unit stage of everyone in a run: models that all share, one analyser for each face."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shutil
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,44 +15,39 @@ from numpy.typing import NDArray
 from pyclnf import PDM
 from pyclnf.io import read_triangulation
 
-from .analyser import Baseline, FaceAnalyser
+from .analyser import FaceAnalyser
+from .analysis import Baseline, BaselineFrames, SequenceAnalysis
+from .errors import BaselineError
 from .models import ModelSet
 from .prediction import AUPredictor, read_au_models
+from .state import State, part_of, under
 
-AU_MODELS = ("dynamic", "static", "both")
+AUModelChoice = Literal["dynamic", "static", "both"]
 _STATIC_SUFFIX = "_static"
 
 Floats = NDArray[np.float64]
 
 
-class People:
-    """Analysers by face, made when a face first appears.
+class ActionUnitModels:
+    """The action-unit models of a pipeline; immutable, so runs and threads share them.
 
     Parameters
     ----------
     models : ModelSet
     au_models : {"dynamic", "static", "both"}
-        Which action-unit models; with "both" the static ones' columns end in ``_static``.
-
-    Raises
-    ------
-    ValueError
-        If `au_models` is none of these.
+        Which of them; with "both" the columns of the static ones end in ``_static``.
     """
 
-    def __init__(self, models: ModelSet, au_models: str = "dynamic") -> None:
-        if au_models not in AU_MODELS:
-            raise ValueError(f"au_models must be one of {', '.join(AU_MODELS)}, got {au_models!r}")
-        self._static_path = models.au_static
+    def __init__(self, models: ModelSet, au_models: AUModelChoice = "dynamic") -> None:
         main = read_au_models(models.au_static if au_models == "static" else models.au_dynamic)
+        static = main if au_models == "static" else read_au_models(models.au_static)
         chosen = list(main.models)
         if au_models == "both":
-            chosen += [replace(m, suffix=_STATIC_SUFFIX) for m in read_au_models(models.au_static).models]
+            chosen += [replace(model, suffix=_STATIC_SUFFIX) for model in static.models]
         self._pdm = PDM.from_file(main.pdm)
         self._triangulation = read_triangulation(main.triangulation)
         self._predictor = AUPredictor(chosen)
-        self._for_images: FaceAnalyser | None = None
-        self.reset()
+        self._static_predictor = AUPredictor(static.models)
 
     @property
     def intensity_names(self) -> tuple[str, ...]:
@@ -60,29 +59,103 @@ class People:
         """Columns of the presences: "AU01_c", ..."""
         return self._predictor.presence_names
 
-    def reset(self, baseline: Baseline | tuple[int, int] | None = None, *, live: bool = False) -> None:
-        """Forget everyone; those who come are measured against `baseline`, if given."""
-        self._analysers: dict[int, FaceAnalyser] = {}
-        self._baseline = baseline
-        self._live = live
-
-    def analyser(self, face_id: int) -> FaceAnalyser:
-        """Analyser of a face."""
-        if face_id not in self._analysers:
-            self._analysers[face_id] = FaceAnalyser(
-                self._pdm, self._triangulation, self._predictor, live=self._live, baseline=self._baseline
-            )
-        return self._analysers[face_id]
+    def for_sequence(
+        self,
+        *,
+        live: bool = False,
+        baseline: Baseline | BaselineFrames | None = None,
+        keep_history: bool = True,
+        spool: Path | None = None,
+    ) -> FaceAnalyser:
+        """Make the analyser of one face in a sequence; the arguments are those of `FaceAnalyser`."""
+        return FaceAnalyser(
+            self._pdm,
+            self._triangulation,
+            self._predictor,
+            live=live,
+            baseline=baseline,
+            keep_history=keep_history,
+            spool=spool,
+        )
 
     def for_images(self) -> FaceAnalyser:
-        """Analyser with the static models, for single images."""
-        if self._for_images is None:
-            self._for_images = FaceAnalyser.from_files(self._static_path)
-        return self._for_images
+        """Make an analyser for single images, with the static models."""
+        return FaceAnalyser(self._pdm, self._triangulation, self._static_predictor, keep_history=False)
+
+
+class People:
+    """The faces of one run, each with its own medians and history.
+
+    Somebody who leaves costs little: away from the picture their state is packed (some kilobytes a frame
+    instead of 27 MB), and once they cannot come back under their number only their final values are kept.
+
+    Parameters
+    ----------
+    models : ActionUnitModels
+    live : bool
+        Correct intensities as they come; no final pass follows.
+    baseline : Baseline or (int, int), optional
+        The person at rest, as for `FaceAnalyser`.
+    keep_history : bool
+        Whether there will be a final pass.
+    spool : path-like, optional
+        Folder for the histories of the faces, which are kept in memory otherwise.
+    """
+
+    def __init__(
+        self,
+        models: ActionUnitModels,
+        *,
+        live: bool = False,
+        baseline: Baseline | BaselineFrames | None = None,
+        keep_history: bool = True,
+        spool: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._models = models
+        self._live = live
+        self._baseline = baseline
+        self._keeps_history = keep_history
+        self._spool = None if spool is None else Path(spool)
+        self._present: dict[int, FaceAnalyser] = {}
+        self._away: dict[int, State] = {}
+        self._gone: dict[int, SequenceAnalysis] = {}
+        self._learnt: set[int] = set()  # of those gone, whose baseline was learnt
+
+    def analyser(self, face_id: int) -> FaceAnalyser:
+        """Analyser of a face that is in the picture."""
+        if face_id not in self._present:
+            analyser = self._new(face_id)
+            if face_id in self._away:
+                analyser.restore(self._away.pop(face_id))
+            self._present[face_id] = analyser
+        return self._present[face_id]
+
+    def settle(self, present: Collection[int], expected: Collection[int] | None) -> None:
+        """Pack away whoever is not in the picture, after a frame.
+
+        Parameters
+        ----------
+        present : collection of int
+            Faces of the frame.
+        expected : collection of int or None
+            Faces that may still come, those in the picture among them; None for all.
+        """
+        if expected is None:
+            return
+        for face_id in [n for n in self._present if n not in present]:
+            self._away[face_id] = self._present.pop(face_id).state()
+        for face_id in [n for n in self._away if n not in expected]:
+            self._fold(face_id, self._away.pop(face_id))
 
     def baseline(self, source: str) -> Baseline:
         """Take the one face that was processed for a person at rest."""
         return self.analyser(0).baseline(source)
+
+    def learnt_baselines(self) -> list[int]:
+        """List the faces whose rest was learnt from all their frames."""
+        found = {n for n, analyser in self._present.items() if analyser.baseline_is_learnt}
+        found |= {n for n, state in self._away.items() if state["learnt"]}
+        return sorted(self._learnt | found)
 
     def finish(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
         """Make the final pass, arranged as the rows of one or more tables.
@@ -90,22 +163,115 @@ class People:
         Parameters
         ----------
         face_ids : sequence of ndarray, shape (n_rows,), int64
-            Per table, whose each row is; the tables hold consecutive parts of the sequence. Rows beyond what
+            Face of each row, for each table; the tables hold consecutive parts of the sequence. Rows beyond what
             was analysed (after a failure) become NaN.
 
         Returns
         -------
         intensities, presences : list of ndarray
-            Per table, shape (n_rows, number of columns).
+            For each table, shape (n_rows, number of columns).
+
+        Raises
+        ------
+        BaselineError
+            No face at all was seen in the frames that were to be the baseline.
         """
+        asked = self._baseline
+        if isinstance(asked, tuple) and {*self._present, *self._away, *self._gone} == {
+            *self.learnt_baselines()
+        }:
+            raise BaselineError("no face in the baseline frames {} to {}; choose others".format(*asked))
+        return self._arranged(face_ids, final=True)
+
+    def raw(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
+        """Arrange the values as they were predicted, where there can be no final pass; see `finish`."""
+        return self._arranged(face_ids, final=False)
+
+    def _arranged(
+        self, face_ids: Sequence[NDArray[np.int64]], *, final: bool
+    ) -> tuple[list[Floats], list[Floats]]:
         owner = np.concatenate(face_ids) if len(face_ids) else np.empty(0, np.int64)
-        intensities = np.full((len(owner), len(self.intensity_names)), np.nan)
-        presences = np.full((len(owner), len(self.presence_names)), np.nan)
-        for face_id, analyser in self._analysers.items():
-            rows = np.flatnonzero(owner == face_id)
-            final = analyser.finish()
-            rows = rows[: len(final.success)]
-            intensities[rows] = final.intensities[: len(rows)]
-            presences[rows] = final.presences[: len(rows)]
+        intensities = np.full((len(owner), len(self._models.intensity_names)), np.nan)
+        presences = np.full((len(owner), len(self._models.presence_names)), np.nan)
+        order = np.argsort(owner, kind="stable")
+        numbers, starts = np.unique(owner[order], return_index=True)
+        rows_of = dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)) if len(owner) else {}
+        for face_id, rows in rows_of.items():
+            found = self._gone.get(face_id)
+            if found is None:
+                analyser = self._present.get(face_id) or self._unpacked(face_id)
+                found = analyser.finish() if final else analyser.raw()
+            rows = rows[: len(found.valid)]
+            intensities[rows] = found.intensities[: len(rows)]
+            presences[rows] = found.presences[: len(rows)]
         ends = np.cumsum([len(ids) for ids in face_ids])[:-1]
         return np.split(intensities, ends), np.split(presences, ends)
+
+    def state(self) -> State:
+        """Everything that the rest of the run depends on, as plain arrays."""
+        state: State = {"learnt": np.array(sorted(self._learnt), np.int64)}
+        packed = {n: analyser.state() for n, analyser in self._present.items()} | self._away
+        for face_id, its in packed.items():
+            state |= under(f"face.{face_id}.", its)
+        for face_id, rows in self._gone.items():
+            state[f"gone.{face_id}.intensities"] = rows.intensities
+            state[f"gone.{face_id}.presences"] = rows.presences
+            state[f"gone.{face_id}.valid"] = rows.valid
+        return state
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` returned.
+
+        Raises
+        ------
+        KeyError, ValueError
+            An array is missing or does not fit.
+        """
+        self._learnt = {int(n) for n in state["learnt"]}
+        self._present, self._gone = {}, {}
+        self._away = {n: part_of(state, f"face.{n}.") for n in _numbers(state, "face")}
+        for face_id in self._away:
+            self._unpacked(face_id)  # finds out at once whether it fits
+        for face_id in _numbers(state, "gone"):
+            its = part_of(state, f"gone.{face_id}.")
+            rows = SequenceAnalysis(its["intensities"], its["presences"], its["valid"])
+            columns = len(self._models.intensity_names), len(self._models.presence_names)
+            if (rows.intensities.shape, rows.presences.shape) != tuple((len(rows.valid), n) for n in columns):
+                raise ValueError(f"face {face_id} was analysed with other action-unit models")
+            self._gone[face_id] = rows
+
+    def _new(self, face_id: int) -> FaceAnalyser:
+        folder = None
+        if self._spool is not None and self._keeps_history:
+            folder = self._spool / f"face-{face_id}"
+            folder.mkdir(parents=True, exist_ok=True)
+        return self._models.for_sequence(
+            live=self._live, baseline=self._baseline, keep_history=self._keeps_history, spool=folder
+        )
+
+    def _unpacked(self, face_id: int) -> FaceAnalyser:
+        """Return the analyser of somebody who is away, for their values so far; they stay packed."""
+        analyser = self._new(face_id)
+        analyser.restore(self._away[face_id], to_finish=True)
+        return analyser
+
+    def _fold(self, face_id: int, state: State) -> None:
+        """Keep only the final values of somebody who will not come back."""
+        if not self._keeps_history:
+            return
+        self._away[face_id] = state
+        analyser = self._unpacked(face_id)
+        del self._away[face_id]
+        final = analyser.finish()
+        self._gone[face_id] = SequenceAnalysis(
+            final.intensities, final.presences.astype(np.int8), final.valid
+        )
+        if analyser.baseline_is_learnt:
+            self._learnt.add(face_id)
+        if self._spool is not None:
+            shutil.rmtree(self._spool / f"face-{face_id}", ignore_errors=True)
+
+
+def _numbers(state: State, prefix: str) -> list[int]:
+    """Faces of which a state holds something under a prefix, in order."""
+    return sorted({int(name.split(".")[1]) for name in state if name.startswith(f"{prefix}.")})

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import platform
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pyclnf import CLNF, FaceFit, FaceTracker, FitParameters, LandmarkModel
-from pyclnf.multi import MultiFaceTracker
-from pymtcnn import MTCNN
-
-from . import __version__
-from .analyser import Baseline
-from .faces import FaceStage, Intrinsics
-from .models import ModelSet, choose_models
-from .output import DEFAULT_GROUPS, ResultTable, Sink, check_groups, check_target, write_table
-from .people import People
-from .progress import ProgressCallback, progress_reporter
+from ._deprecation import renamed_arguments
+from .analysis import Baseline, BaselineFrames, checked_frames
+from .detectors import FaceDetector
+from .engine import Engine
+from .errors import ProcessingError
+from .images import analyse_image
+from .models import ModelSet
+from .options import AnalysisOptions, number_format
+from .output import DEFAULT_GROUPS, Sink, check_target, write_table
+from .output.columns import Include
+from .people import AUModelChoice
+from .progress import ProgressCallback
 from .result import FrameResult
-from .running import fail_with_partial, finishing, overlapped
-from .video import FrameIterator, FrameSource, VideoFrame, as_bgr, open_video, read_image
-
-# Frames that landmarks may be ahead of the rest: both stages run at once, memory stays flat.
-_FRAMES_IN_FLIGHT = 4
-_FRAMES_IN_FLIGHT_LIVE = 0  # waiting for the next frame costs more than the overlap gains
+from .run import ONE_PERSON, AnalysisRun, RunMode
+from .saved_runs import resume_run
+from .sequence import SharedSink, analyse_files, finishing
+from .video import FrameIterator, FrameSource, open_video
 
 Frame = npt.NDArray[np.generic]
 PathLike = str | os.PathLike[str]
-Neutral = PathLike | tuple[int, int] | None
+BaselineChoice: TypeAlias = PathLike | BaselineFrames | Baseline | None
+
+logger = logging.getLogger(__name__)
 
 
 class FullPythonAUPipeline:
@@ -45,11 +45,11 @@ class FullPythonAUPipeline:
     models : {"auto", "openface", "open"} or path-like
         "openface": OpenFace's files, which the user installs (``pyfaceau models install``). "open": the models
         that ship with pyfaceau; their action-unit values are not interchangeable with OpenFace's. "auto":
-        OpenFace's if they are installed, else open. Or a folder with OpenFace's files.
-    landmarks : {"ceclm", "clnf"} or path-like
-        Landmark model, or the path of a main model file.
+        OpenFace's if they are installed, else open, with a warning. Or a folder with OpenFace's files.
+    landmarks : {"auto", "ceclm", "clnf"} or path-like
+        Landmark model, or the path of a main model file. "auto": CE-CLM if it is installed, else CLNF.
     mtcnn_backend : str
-        Backend of the face detector; see :class:`pymtcnn.MTCNN`.
+        Engine of MTCNN; see :class:`pymtcnn.MTCNN`.
     include : collection of str, or "openface"
         Groups of columns: "gaze", "pose", "landmarks", "landmarks_3d", "pdm", "aus". "openface" means all,
         with OpenFace's 714 columns.
@@ -67,6 +67,9 @@ class FullPythonAUPipeline:
     fx, fy, cx, cy : float, optional
         Camera in px, for pose, gaze and 3D landmarks; guessed from the frame size as OpenFace does by
         default.
+    detector : {"mtcnn", "haar", "yunet:PATH"} or FaceDetector
+        Face detector, or any object with ``detect(image)`` whose boxes enclose faces from chin to eyebrows; see
+        :mod:`pyfaceau.detectors`.
     threads : int, optional
         Threads of the landmark stage; the rest runs in one more. Results do not depend on it. By default two where
         the machine has them.
@@ -90,11 +93,11 @@ class FullPythonAUPipeline:
     def __init__(
         self,
         models: PathLike = "auto",
-        landmarks: PathLike = "ceclm",
+        landmarks: PathLike = "auto",
         mtcnn_backend: str = "auto",
         *,
-        include: Iterable[str] = DEFAULT_GROUPS,
-        au_models: str = "dynamic",
+        include: Include = DEFAULT_GROUPS,
+        au_models: AUModelChoice = "dynamic",
         max_faces: int = 1,
         stable_ids: bool = True,
         wild: bool = False,
@@ -102,54 +105,137 @@ class FullPythonAUPipeline:
         fy: float | None = None,
         cx: float | None = None,
         cy: float | None = None,
+        detector: str | FaceDetector = "mtcnn",
         threads: int | None = None,
     ) -> None:
-        if threads is None:
-            threads = min(2, os.cpu_count() or 1)
-        if threads < 1 or max_faces < 1:
-            raise ValueError(f"threads and max_faces must be at least 1, got {threads} and {max_faces}")
-        self.include = check_groups(include)
-        self._style = _style(include)
-        self.models: ModelSet = choose_models(models, landmarks)
-        self.threads = threads
-        self._au_models = au_models
-        self._people = People(self.models, au_models)
-        self._landmark_model = LandmarkModel.load(self.models.landmarks)
-        self._detector = MTCNN(backend=mtcnn_backend, weights=self.models.mtcnn)
-        self._stage = FaceStage(self._landmark_model, Intrinsics(fx, fy, cx, cy))
-        self._parameters = FitParameters.for_model(self.models.landmarks, wild=wild)
-        self._tracker: FaceTracker | MultiFaceTracker
-        tools = (self._landmark_model, self._detector)
-        if max_faces == 1:
-            self._tracker = FaceTracker(*tools, parameters=self._parameters, threads=threads)
-        else:
-            self._tracker = MultiFaceTracker(
-                *tools,
+        self._begin_with(
+            AnalysisOptions(
+                models=models,
+                landmarks=landmarks,
+                mtcnn_backend=mtcnn_backend,
+                detector=detector,
+                include=include,
+                au_models=au_models,
                 max_faces=max_faces,
-                parameters=self._parameters,
-                threads=threads,
                 stable_ids=stable_ids,
+                wild=wild,
+                fx=fx,
+                fy=fy,
+                cx=cx,
+                cy=cy,
+                threads=threads,
             )
-        self._image_fitter: CLNF | None = None
-        self._hashes: dict[str, str] | None = None
-        self._count = 0
+        )
+
+    @classmethod
+    def from_options(cls, options: AnalysisOptions) -> FullPythonAUPipeline:
+        """Make a pipeline of options that have been put together elsewhere."""
+        pipeline = cls.__new__(cls)
+        pipeline._begin_with(options)
+        return pipeline
+
+    def _begin_with(self, options: AnalysisOptions) -> None:
+        self.engine = Engine(options)
+        self._by_frame: AnalysisRun | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy in another process loads the models itself; they are memory-mapped, so both share them.
+        return type(self).from_options, (self.options,)
+
+    def __repr__(self) -> str:
+        return (
+            f"FullPythonAUPipeline(models={self.models.name!r}, landmarks={self.models.landmarks.stem!r}, "
+            f"au_models={self.options.au_models!r}, max_faces={self.options.max_faces})"
+        )
+
+    @property
+    def options(self) -> AnalysisOptions:
+        """What the pipeline was asked for."""
+        return self.engine.options
+
+    @property
+    def models(self) -> ModelSet:
+        """The model files that are used, and why these."""
+        return self.engine.models
+
+    @property
+    def include(self) -> tuple[str, ...]:
+        """Groups of columns, in their order."""
+        return self.options.groups
 
     @property
     def au_intensity_names(self) -> tuple[str, ...]:
         """Columns of the intensities: "AU01_r", ..."""
-        return self._people.intensity_names
+        return self.engine.action_units.intensity_names
 
     @property
     def au_presence_names(self) -> tuple[str, ...]:
         """Columns of the presences: "AU01_c", ..."""
-        return self._people.presence_names
+        return self.engine.action_units.presence_names
+
+    def run(
+        self,
+        *,
+        mode: RunMode = "offline",
+        include: Include | None = None,
+        baseline: BaselineChoice = None,
+        sinks: Sequence[Sink] = (),
+        spool: PathLike | None = None,
+    ) -> AnalysisRun:
+        """Begin an analysis that takes its frames one by one.
+
+        All other methods are short forms of it. Several runs may go on at once, each in its own thread.
+
+        Parameters
+        ----------
+        mode, include, sinks, spool
+            See :class:`AnalysisRun`.
+        baseline
+            As in :meth:`process_video`.
+
+        Raises
+        ------
+        ValueError
+            An argument has a value that it cannot have, or does not go with the pipeline's options.
+        VideoError, BaselineError
+            `baseline` is a recording that cannot be read, or that shows no face.
+        """
+        return AnalysisRun(
+            self.engine,
+            mode=mode,
+            include=include,
+            baseline=self._baseline(baseline),
+            sinks=sinks,
+            spool=spool,
+        )
+
+    def resume(
+        self, path: PathLike, *, sinks: Sequence[Sink] = (), spool: PathLike | None = None
+    ) -> AnalysisRun:
+        """Go on with a run that :meth:`AnalysisRun.save` has written, with identical results.
+
+        Give it the same source again: it passes over the frames that it knows.
+
+        Parameters
+        ----------
+        path : path-like
+        sinks : sequence of Sink
+            They receive the frames from here on.
+        spool : path-like, optional
+            The folder of the run that was saved, if it had one.
+
+        Raises
+        ------
+        CheckpointError
+            The file is damaged, or the run was made with other options, models or versions.
+        """
+        return resume_run(self.engine, path, sinks, spool)
 
     def reset(self) -> None:
-        """Forget faces and sequence, before a new one is given to `process_frame`."""
-        self._tracker.reset()
-        self._people.reset()
-        self._count = 0
+        """Forget face and sequence, before a new one is given to `process_frame`."""
+        self._by_frame = None
 
+    @renamed_arguments(columns="include", neutral="baseline")
     def process_video(
         self,
         path: PathLike,
@@ -157,9 +243,9 @@ class FullPythonAUPipeline:
         max_frames: int | None = None,
         progress: bool | ProgressCallback = True,
         *,
-        columns: Iterable[str] | None = None,
+        include: Include | None = None,
         sinks: Sequence[Sink] = (),
-        neutral: Neutral = None,
+        baseline: BaselineChoice = None,
     ) -> pd.DataFrame:
         """Analyse a video file, or a folder of images as a sequence.
 
@@ -173,14 +259,15 @@ class FullPythonAUPipeline:
             Stop after so many frames.
         progress : bool or callable
             Show a bar on stderr, or call ``progress(done, total)`` after every frame.
-        columns : collection of str, or "openface", optional
+        include : collection of str, or "openface", optional
             Instead of `include` of the constructor. A CSV of "openface" has OpenFace's number formats too.
         sinks : sequence of Sink
             Receive every result with its image, in order: HOG files, aligned faces, tracked video.
-        neutral : path-like or (first, last), optional
+        baseline : path-like, (first, last) or Baseline, optional
             The person at rest, as baseline of the dynamic action units: another video of the same person, or
-            frames of this one (counted from 1, both included). By default the baseline is learnt from the
-            whole sequence, as in OpenFace.
+            frames of this one (counted from 1, both included). By default it is learnt from the whole
+            sequence, as in OpenFace. With several faces, only frames of this video can be given; a face that
+            is not in them is measured against its own sequence, and ``.attrs["baseline"]`` lists it.
 
         Returns
         -------
@@ -193,20 +280,23 @@ class FullPythonAUPipeline:
         ------
         VideoError
             The file is missing, is not a video, or holds no frames.
+        BaselineError
+            `baseline` is a recording without a face.
         ProcessingError
-            Something failed on the way; ``.partial`` holds the result up to there, which is also written
-            beside `output_csv`.
+            Something failed on the way, or the final pass could not be made; ``.partial`` holds the rows up to
+            there, which are also written beside `output_csv`.
         """
         return self.process_videos(
             [path],
             [output_csv] if output_csv is not None else None,
             max_frames,
             progress,
-            columns=columns,
+            include=include,
             sinks=sinks,
-            neutral=neutral,
+            baseline=baseline,
         )[0]
 
+    @renamed_arguments(columns="include", neutral="baseline")
     def process_videos(
         self,
         paths: Sequence[PathLike],
@@ -215,9 +305,9 @@ class FullPythonAUPipeline:
         progress: bool | ProgressCallback = True,
         *,
         same_person: bool = False,
-        columns: Iterable[str] | None = None,
+        include: Include | None = None,
         sinks: Sequence[Sink] = (),
-        neutral: Neutral = None,
+        baseline: BaselineChoice = None,
     ) -> list[pd.DataFrame]:
         """Analyse several videos, each alone or all as recordings of one person.
 
@@ -226,7 +316,7 @@ class FullPythonAUPipeline:
         paths : sequence of path-like
         outputs : sequence of path-like, optional
             A result file for each.
-        max_frames, progress, columns, sinks, neutral
+        max_frames, progress, include, sinks, baseline
             As in :meth:`process_video`.
         same_person : bool
             The files are one long video of one person, which is then cut: tracking goes on from file to file,
@@ -239,55 +329,40 @@ class FullPythonAUPipeline:
 
         Raises
         ------
-        VideoError, ProcessingError, ValueError
-            As in :meth:`process_video`.
+        VideoError, BaselineError, ProcessingError, ValueError
+            As in :meth:`process_video`. If a later file fails, a ProcessingError holds the results of those
+            before it in ``.completed``; they are also written to their `outputs`.
         """
         if max_frames is not None and max_frames < 1:
             raise ValueError(f"max_frames must be at least 1, got {max_frames}")
         if outputs is not None and len(outputs) != len(paths):
             raise ValueError(f"{len(outputs)} outputs for {len(paths)} videos")
-        if same_person and isinstance(self._tracker, MultiFaceTracker):
+        if same_person and self.options.max_faces > 1:
             raise ValueError("same_person=True needs max_faces=1: it says who the one face is")
-        groups = self.include if columns is None else check_groups(columns)
-        save = partial(write_table, style=self._style if columns is None else _style(columns))
         for target in outputs or ():
             check_target(target)
-        baseline = self._baseline(neutral, progress)
-        choices = {
-            "same_person": [str(path) for path in paths] if same_person else None,
-            "neutral": None if neutral is None else str(neutral),
-        }
-        self._people.reset(baseline)
-        self._tracker.reset()
-        tables: list[ResultTable] = []
-        results: list[pd.DataFrame] = []
+        style = self.options.number_format if include is None else number_format(include)
+        at_rest = self._baseline(baseline, progress)
+        lent = [SharedSink(sink) for sink in sinks]
         with finishing(sinks):
-            for index, path in enumerate(paths):
-                output = outputs[index] if outputs is not None else None
-                if not same_person:
-                    self._people.reset(baseline)
-                    self._tracker.reset()
-                    tables.clear()
-                with open_video(path) as source, progress_reporter(progress, Path(path).name) as report:
-                    table = self._collect(source, groups, max_frames, report, sinks, output, choices, tables)
-                    tables.append(table)
-                if not same_person:
-                    results += self._finish(tables)
-                    if output is not None:
-                        save(results[-1], output)
-        if same_person:
-            results = self._finish(tables)
-            for result, output in zip(results, outputs or (), strict=False):
-                save(result, output)
-        return results
+            return analyse_files(
+                lambda: self.run(include=include, baseline=at_rest, sinks=lent),
+                [Path(path) for path in paths],
+                outputs=outputs,
+                one_run=same_person,
+                max_frames=max_frames,
+                progress=progress,
+                save=lambda table, target: write_table(table, target, style=style),
+            )
 
+    @renamed_arguments(columns="include")
     def process_frames(
         self,
         frames: Iterable[Frame],
         fps: float,
         progress: bool | ProgressCallback = False,
         *,
-        columns: Iterable[str] | None = None,
+        include: Include | None = None,
         sinks: Sequence[Sink] = (),
     ) -> pd.DataFrame:
         """Analyse the frames of any iterable as one sequence.
@@ -298,7 +373,7 @@ class FullPythonAUPipeline:
             BGR, BGRA or grey.
         fps : float
             Frames per second, for the time stamps.
-        progress, columns, sinks
+        progress, include, sinks
             As in :meth:`process_video`.
 
         Returns
@@ -306,12 +381,15 @@ class FullPythonAUPipeline:
         pandas.DataFrame
             As :meth:`process_video`.
         """
-        self.reset()
-        source = FrameIterator(frames, fps)
-        groups = self.include if columns is None else check_groups(columns)
-        with finishing(sinks), progress_reporter(progress, source.name) as report:
-            table = self._collect(source, groups, None, report, sinks)
-        return self._finish([table])[0]
+        with self.run(include=include, sinks=sinks) as run:
+            try:
+                run.analyse(FrameIterator(frames, fps), progress=progress)
+            except Exception as error:
+                tables, _ = run.tables()
+                raise ProcessingError(
+                    f"frames: failed after {len(tables[-1])} rows: {error}", tables[-1]
+                ) from error
+            return run.finish()
 
     def process_image(self, image: PathLike | Frame, *, multi_view: bool = False) -> list[FrameResult]:
         """Analyse all faces of a single image, with the static action-unit models.
@@ -335,16 +413,7 @@ class FullPythonAUPipeline:
         TypeError, ValueError
             The array is not an image as described.
         """
-        pixels = as_bgr(image) if isinstance(image, np.ndarray) else read_image(image)
-        if self._image_fitter is None:
-            self._image_fitter = CLNF(self._landmark_model, parameters=self._parameters, threads=self.threads)
-        self._image_fitter.multi_view = multi_view
-        frame = VideoFrame(1, float("nan"), pixels)
-        fitter, analyser = self._image_fitter, self._people.for_images()
-        return [
-            self._stage.in_image(frame, number, fitter.fit(pixels, found.box), analyser, self.include)
-            for number, found in enumerate(self._detector.detect(pixels))
-        ]
+        return analyse_image(self.engine, image, multi_view=multi_view)
 
     def process_frame(self, frame: Frame, timestamp: float = float("nan")) -> FrameResult:
         """Analyse the next frame of a sequence; `reset` begins a new one.
@@ -368,22 +437,25 @@ class FullPythonAUPipeline:
         ValueError
             The frame is empty or of another shape, or the pipeline follows several faces.
         """
-        if isinstance(self._tracker, MultiFaceTracker):
+        if self.options.max_faces > 1:
             raise ValueError(
-                "process_frame follows one face; with max_faces > 1 use stream() or process_frames()"
+                "process_frame follows one face; with max_faces > 1 use run(), stream() or process_frames()"
             )
-        self._count += 1
-        image = VideoFrame(self._count, timestamp, as_bgr(frame))
-        fit = self._tracker.track(image.image)
-        return self._stage.in_sequence(image, 0, fit, self._people.analyser(0), self.include)
+        if self._by_frame is None:
+            self._by_frame = self.run(mode="frames")
+        return self._by_frame.process(frame, timestamp)[0]
 
-    def stream(self, source: FrameSource | PathLike) -> Generator[FrameResult, None, None]:
+    def stream(
+        self, source: FrameSource | PathLike, *, baseline: BaselineChoice = None
+    ) -> Generator[FrameResult, None, None]:
         """Yield results while frames arrive, for live use.
 
         Parameters
         ----------
         source : FrameSource or path-like
-            Such as :class:`pyfaceau.live.LiveSource`, or a video file. Closed at the end.
+            Such as :class:`pyfaceau.LiveSource`, or a video file. Closed at the end.
+        baseline : path-like or Baseline, optional
+            A recording of the person at rest, to measure against from the first frame on.
 
         Yields
         ------
@@ -392,85 +464,45 @@ class FullPythonAUPipeline:
             OpenFace does for webcams.
         """
         opened = open_video(source) if isinstance(source, (str, os.PathLike)) else source
-        self.reset()
-        self._people.reset(live=True)
         try:
-            for result, _ in self._results(opened, self.include, _FRAMES_IN_FLIGHT_LIVE):
-                yield result
+            with self.run(mode="live", baseline=baseline) as run:
+                for result, _ in run.results(opened):
+                    yield result
         finally:
             opened.close()
-            self._people.reset()
 
-    def _collect(
-        self,
-        source: FrameSource,
-        groups: tuple[str, ...],
-        max_frames: int | None,
-        report: ProgressCallback,
-        sinks: Sequence[Sink] = (),
-        output: PathLike | None = None,
-        choices: dict[str, Any] | None = None,
-        before: Sequence[ResultTable] = (),
-    ) -> ResultTable:
-        """Fill a table; `before` are those of the files before it that the same analysers have seen."""
-        total = source.n_frames if max_frames is None else min(max_frames, source.n_frames or max_frames)
-        table = ResultTable(
-            groups, self.au_intensity_names, self.au_presence_names, self._landmark_model.pdm.n_modes
-        )
-        table.attrs = self._attributes(source) | (choices or {})
-        try:
-            for result, image in self._results(source, groups, _FRAMES_IN_FLIGHT, max_frames):
-                table.append(result)
-                for sink in sinks:
-                    sink.write(result, image)
-                report(result.frame, total)
-        except BaseException as error:
-            fail_with_partial(error, self._finish([*before, table])[-1], source.name, output)
-        return table
+    def baseline_of(self, path: PathLike, progress: bool | ProgressCallback = False) -> Baseline:
+        """Take a recording of a person at rest as baseline for other recordings of the same person.
 
-    def _results(
-        self, source: FrameSource, groups: tuple[str, ...], in_flight: int, max_frames: int | None = None
-    ) -> Iterator[tuple[FrameResult, npt.NDArray[np.uint8]]]:
-        def finish(frame: VideoFrame, face_id: int, fit: FaceFit) -> FrameResult:
-            return self._stage.in_sequence(frame, face_id, fit, self._people.analyser(face_id), groups)
+        Parameters
+        ----------
+        path : path-like
+            Video file or folder of images.
+        progress : bool or callable
+            As in :meth:`process_video`.
 
-        return overlapped(source, self._track, finish, in_flight, max_frames)
+        Returns
+        -------
+        Baseline
 
-    def _track(self, image: npt.NDArray[np.uint8]) -> list[tuple[int, FaceFit]]:
-        if isinstance(self._tracker, MultiFaceTracker):
-            return [(face.face_id, face.fit) for face in self._tracker.track(image)]
-        return [(0, self._tracker.track(image))]
-
-    def _finish(self, tables: Sequence[ResultTable]) -> list[pd.DataFrame]:
-        intensities, presences = self._people.finish([table.face_ids for table in tables])
-        return [table.to_dataframe(r, c) for table, r, c in zip(tables, intensities, presences, strict=True)]
+        Raises
+        ------
+        VideoError
+            It cannot be read.
+        BaselineError
+            It shows no face.
+        """
+        with open_video(path) as source, self.run(include=()) as run:
+            run.analyse(source, progress=progress)
+            return run.baseline_here(Path(path).name)
 
     def _baseline(
-        self, neutral: Neutral, progress: bool | ProgressCallback
-    ) -> Baseline | tuple[int, int] | None:
-        if neutral is None or isinstance(neutral, tuple):
-            return neutral
-        self.reset()
-        label = f"{Path(neutral).name} (neutral)"
-        with open_video(neutral) as source, progress_reporter(progress, label) as report:
-            self._collect(source, self.include, None, report)
-        return self._people.baseline(Path(neutral).name)
-
-    def _attributes(self, source: FrameSource) -> dict[str, Any]:
-        if self._hashes is None:
-            self._hashes = self.models.sha256()
-        return {
-            "source": source.name,
-            "fps": source.fps,
-            "models": self.models.name,
-            "landmark_model": str(self.models.landmarks),
-            "au_models": self._au_models,
-            "model_sha256": self._hashes,
-            "pyfaceau": __version__,
-            "python": platform.python_version(),
-        }
-
-
-def _style(columns: Iterable[str]) -> Literal["plain", "openface"]:
-    """Choose the number formats of a CSV of these columns."""
-    return "openface" if columns == "openface" else "plain"
+        self, baseline: BaselineChoice, progress: bool | ProgressCallback = False
+    ) -> Baseline | BaselineFrames | None:
+        if baseline is None or isinstance(baseline, Baseline):
+            return baseline
+        if isinstance(baseline, (str, os.PathLike)):
+            if self.options.max_faces > 1:
+                raise ValueError(ONE_PERSON)
+            return self.baseline_of(baseline, progress)
+        return checked_frames(baseline)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pyclnf.core.optimizer import Fitter
 
     from .pipeline import FullPythonAUPipeline
+    from .run import AnalysisRun
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,22 @@ class Profile:
     def __init__(self, pipeline: FullPythonAUPipeline) -> None:
         self._times: dict[str, list[float]] = {}
         self._lock = threading.Lock()
-        self._wrap(pipeline._detector, "detect", "face detection")
-        self._wrap(pipeline._tracker, "track", "landmarks")
-        for fitter in _fitters(pipeline):
+        self._wrap(pipeline.engine.detector, "detect", "face detection")
+        self._wrap(pipeline.engine.stage, "in_sequence", "pose, gaze, action units")
+        begin = pipeline.run
+
+        def run(*args: Any, **kwargs: Any) -> AnalysisRun:
+            begun = begin(*args, **kwargs)
+            self._wrap_run(begun)
+            return begun
+
+        pipeline.run = run  # type: ignore[method-assign]
+
+    def _wrap_run(self, run: AnalysisRun) -> None:
+        self._wrap(run.tracker, "track", "landmarks")
+        for fitter in _fitters(run):
             self._wrap_model(fitter)
-        self._wrap(pipeline._stage, "in_sequence", "pose, gaze, action units")
-        make = pipeline._people.analyser
+        make = run.people.analyser
 
         def analyser(face_id: int) -> Any:
             found = make(face_id)
@@ -70,7 +81,7 @@ class Profile:
                 self._wrap(found._predictor, "project", "    prediction")
             return found
 
-        pipeline._people.analyser = analyser  # type: ignore[method-assign]
+        run.people.analyser = analyser  # type: ignore[method-assign]
 
     def clear(self) -> None:
         """Forget what was measured."""
@@ -95,7 +106,7 @@ class Profile:
     def _wrap_model(self, fitter: Fitter) -> None:
         for experts in fitter.model.scales:
             self._wrap(experts, "responses", "  patch responses")
-        self._wrap(fitter.model.pdm, "mean_shift_fit", "  mean shift")
+        self._wrap(fitter, "_climb", "  mean shift")
         self._wrap(fitter.model.pdm, "fit_planar", "  landmarks to parameters")
         if fitter.model.validator is not None:
             self._wrap(fitter.model.validator, "certainty", "  validation")
@@ -134,9 +145,9 @@ _ORDER = [
 ]
 
 
-def _fitters(pipeline: FullPythonAUPipeline) -> Iterator[Fitter]:
+def _fitters(run: AnalysisRun) -> Iterator[Fitter]:
     from pyclnf import FaceTracker
 
-    if isinstance(pipeline._tracker, FaceTracker):
-        yield pipeline._tracker._fitter
-        yield from pipeline._tracker._fitter.parts
+    if isinstance(run.tracker, FaceTracker):
+        yield run.tracker._fitter
+        yield from run.tracker._fitter.parts

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyclnf import FaceFit
-from pyclnf.core.gaze import Gaze
+from pyclnf.gaze import Gaze
 
-from .analyser import FrameAnalysis
+from ._deprecation import warn_renamed
+from .analysis import FrameAnalysis
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class FrameResult:
         Seconds; NaN where nobody gave a frame rate.
     face_id : int
         Which face; 0 where one face is followed.
-    success : bool
+    tracked : bool
         Whether a face is tracked: OpenFace's ``success`` column.
     confidence : float
         Certainty of the detection validator, 0 to 1.
@@ -51,7 +52,7 @@ class FrameResult:
     frame: int
     timestamp: float
     face_id: int
-    success: bool
+    tracked: bool
     confidence: float
     landmarks: npt.NDArray[np.float32]
     landmarks_3d: npt.NDArray[np.float64] | None
@@ -61,3 +62,25 @@ class FrameResult:
     au_presences: dict[str, int]
     fit: FaceFit
     analysis: FrameAnalysis
+
+    @property
+    def valid(self) -> bool:
+        """Whether the validator accepts the fit, so that the face has action units.
+
+        It differs from `tracked` only on the frame in which a face is found (anew).
+        """
+        return self.analysis.valid
+
+    @property
+    def success(self) -> bool:
+        """Old name of `tracked`."""
+        warn_renamed("FrameResult.success", "FrameResult.tracked (or FrameResult.valid)")
+        return self.tracked
+
+    def __repr__(self) -> str:
+        state = f"tracked, confidence {self.confidence:.2f}" if self.tracked else "no face"
+        strongest = sorted(self.au_intensities.items(), key=lambda item: -item[1])[:3]
+        units = ", ".join(f"{name} {value:.1f}" for name, value in strongest if self.tracked)
+        return (
+            f"<FrameResult frame {self.frame}, face {self.face_id}: {state}{', ' + units if units else ''}>"
+        )

@@ -1,128 +1,164 @@
-"""Runs landmarks of the next frame while the rest of this one is computed; keeps what was done if something fails."""
+"""Runs landmarks of the next frame while the rest of this one is computed."""
 
 from __future__ import annotations
 
-import logging
-import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
-
-import pandas as pd
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, TypeAlias
 
 from pyclnf import FaceFit
 
-from .errors import ProcessingError
-from .output import FileSink, Sink, write_table
 from .result import FrameResult
 from .video import BGRImage, FrameSource, VideoFrame
 
-Track: TypeAlias = Callable[[BGRImage], list[tuple[int, FaceFit]]]
-Finish: TypeAlias = Callable[[VideoFrame, int, FaceFit], FrameResult]
-
-logger = logging.getLogger(__name__)
+Taken: TypeAlias = tuple[FrameResult, BGRImage]
 
 
-def overlapped(
-    source: FrameSource, track: Track, finish: Finish, in_flight: int, max_frames: int | None = None
-) -> Iterator[tuple[FrameResult, BGRImage]]:
-    """Yield the results of a sequence in order.
+@dataclass(frozen=True)
+class TrackedFrame:
+    """What the landmark stage found in a frame.
+
+    Attributes
+    ----------
+    faces : tuple of (int, FaceFit)
+        Number and fit of each face.
+    expected : collection of int or None
+        Faces that may appear in later frames, these among them; None if the tracker does not say.
+    """
+
+    faces: tuple[tuple[int, FaceFit], ...]
+    expected: Collection[int] | None
+
+
+class Stages(Protocol):
+    """The two stages of a run and its record."""
+
+    def track(self, image: BGRImage) -> TrackedFrame:
+        """Find the faces of the next frame."""
+
+    def count(self, frame: VideoFrame) -> None:
+        """Take note that a frame has been tracked."""
+
+    def finish_face(self, frame: VideoFrame, face_id: int, fit: FaceFit) -> FrameResult:
+        """Compute the result of one face."""
+
+    def finish_frame(self, tracked: TrackedFrame) -> None:
+        """Tidy up after a frame; called in the order of the frames, after its faces."""
+
+    def record(self, result: FrameResult, image: BGRImage) -> None:
+        """Take in a result, in order."""
+
+
+class Overlap:
+    """Overlaps the stages of consecutive frames.
+
+    Landmarks are fitted in the caller's thread, everything else in one worker that takes the faces in order, so
+    that its numbers are those of serial work. Results are recorded in the caller's thread, in order.
 
     Parameters
     ----------
-    source : FrameSource
-    track : callable
-        Faces of an image, run here.
-    finish : callable
-        Result of a face, run in one worker that takes the faces in order, so that its numbers are those of serial
-        work. Not called again after it has failed.
+    stages : Stages
     in_flight : int
-        Most faces that may wait for the worker.
-    max_frames : int, optional
-        Stop after so many frames.
-
-    Yields
-    ------
-    result : FrameResult
-    image : ndarray
-        Its frame.
+        Most frames that may wait for the worker.
     """
-    guarded = _until_failure(finish)
-    pending: deque[tuple[Future[FrameResult], BGRImage]] = deque()
-    failure: BaseException | None = None
-    with ThreadPoolExecutor(1, "pyfaceau-stage") as worker:
+
+    def __init__(self, stages: Stages, in_flight: int) -> None:
+        self._stages = stages
+        self._in_flight = in_flight
+        self._waiting: deque[tuple[VideoFrame, list[Future[FrameResult]], Future[None]]] = deque()
+        self._ready: deque[Taken] = deque()
+        self._worker = ThreadPoolExecutor(1, "pyfaceau-stage")
+        self._failure: BaseException | None = None
+
+    def results(self, source: FrameSource, max_frames: int | None = None) -> Iterator[Taken]:
+        """Yield the results of a sequence with their images, in order.
+
+        Parameters
+        ----------
+        source : FrameSource
+        max_frames : int, optional
+            Stop after so many frames.
+
+        Yields
+        ------
+        result : FrameResult
+            Recorded already.
+        image : ndarray
+            Its frame.
+        """
+        failure: BaseException | None = None
         try:
             for frame in source:
-                for face_id, fit in track(frame.image):
-                    pending.append((worker.submit(guarded, frame, face_id, fit), frame.image))
-                while len(pending) > in_flight:
-                    future, image = pending.popleft()
-                    yield future.result(), image
+                self._submit(frame)
+                while len(self._waiting) > self._in_flight:
+                    self._take()
+                while self._ready:
+                    yield self._ready.popleft()
                 if frame.number == max_frames:
                     break
         except GeneratorExit:
             raise
         except BaseException as error:  # what is on its way is handed over first
             failure = error
-        while pending and not (failure and pending[0][0].exception()):
-            future, image = pending.popleft()
-            yield future.result(), image
-    if failure is not None:
-        raise failure
-
-
-def _until_failure(function: Finish) -> Finish:
-    """Refuse further calls after one has failed, so that no later frame takes the place of the lost one."""
-    failures: list[BaseException] = []
-
-    def call(*args: Any) -> FrameResult:
-        if failures:
-            raise RuntimeError("not computed, as an earlier frame failed") from failures[0]
         try:
-            return function(*args)
+            self.drain()
         except BaseException as error:
-            failures.append(error)
-            raise
+            failure = failure or error
+        while self._ready:
+            yield self._ready.popleft()
+        if failure is not None:
+            raise failure
 
-    return call
+    def drain(self) -> None:
+        """Wait for the frames that are under way and record them."""
+        while self._waiting:
+            self._take()
 
+    def close(self) -> None:
+        """End the worker, after the frames that are under way."""
+        self._worker.shutdown()
 
-@contextmanager
-def finishing(sinks: Sequence[Sink]) -> Iterator[None]:
-    """Close sinks at the end; after a failure, files that would look complete are discarded instead."""
-    try:
-        yield
-    except BaseException:
-        for sink in sinks:
-            if isinstance(sink, FileSink):
-                sink.discard()
-            else:
-                sink.close()
-        raise
-    for sink in sinks:
-        sink.close()
+    def __enter__(self) -> Overlap:
+        """Use as a context manager to be sure that the worker ends."""
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
 
-def fail_with_partial(
-    error: BaseException, partial: pd.DataFrame, name: str, output: str | os.PathLike[str] | None
-) -> NoReturn:
-    """Keep what was computed before an error: beside the wanted output, and in the exception.
+    def _submit(self, frame: VideoFrame) -> None:
+        tracked = self._stages.track(frame.image)
+        self._stages.count(frame)
+        faces = [self._run(self._stages.finish_face, frame, *face) for face in tracked.faces]
+        self._waiting.append((frame, faces, self._run(self._stages.finish_frame, tracked)))
 
-    Raises
-    ------
-    ProcessingError
-        Always, unless `error` is no `Exception` (Ctrl-C), which goes on as it is.
-    """
-    kept = ""
-    if output is not None and len(partial):
-        target = Path(output)
-        target = target.with_name(f"{target.stem}.partial{target.suffix}")
-        write_table(partial, target)
-        kept = f"; the first {len(partial)} rows are in {target}"
-    if not isinstance(error, Exception):
-        logger.warning("%s: interrupted%s", name, kept)
-        raise error
-    raise ProcessingError(f"{name}: failed after {len(partial)} rows: {error}{kept}", partial) from error
+    def _take(self) -> None:
+        """Record the oldest frame under way. After a failure nothing more is: no later frame takes its place."""
+        frame, faces, end = self._waiting[0]
+        for future in faces:
+            try:
+                result = future.result()
+                self._stages.record(result, frame.image)
+            except BaseException:
+                self._waiting.clear()
+                raise
+            self._ready.append((result, frame.image))
+        self._waiting.popleft()
+        end.result()
+
+    def _run(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        def call() -> Any:
+            if self._failure is not None:
+                raise RuntimeError("not computed, as an earlier frame failed") from self._failure
+            try:
+                return function(*args)
+            except BaseException as error:
+                self._failure = error
+                raise
+
+        return self._worker.submit(call)

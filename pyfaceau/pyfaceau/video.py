@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import queue
+import re
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sized
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pyclnf.core.image import to_uint8
+from pyclnf.image import to_uint8
 
 from .errors import VideoError
 
@@ -87,6 +88,11 @@ class FrameSource(Protocol):
         Frames per second.
     n_frames : int or None
         How many frames to expect, where the container says so; an estimate.
+
+    Notes
+    -----
+    A source may write all frames into one buffer; a run then copies them. One whose frames have memory of their own
+    says so with an attribute ``owns_images = True``.
     """
 
     name: str
@@ -114,6 +120,8 @@ class VideoFile:
         No such file, not a video, or a video without a single frame.
     """
 
+    owns_images = True
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.name = str(self.path)
@@ -128,6 +136,7 @@ class VideoFile:
         if not read:
             self._capture.release()
             raise VideoError(f"{self.path}: the video holds no frames (is it damaged or cut short?)")
+        self.decoder = _decoder(self._capture)
         self._first: BGRImage | None = as_bgr(first)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
@@ -147,6 +156,14 @@ class VideoFile:
     def close(self) -> None:
         """Release the file."""
         self._capture.release()
+
+
+def _decoder(capture: cv2.VideoCapture) -> dict[str, str]:
+    """Name what decodes a video, which is part of the numbers: builds of FFmpeg differ in some pixels."""
+    library = re.search(r"avcodec:\s+YES \(([\d.]+)\)", cv2.getBuildInformation())
+    reader = capture.getBackendName()
+    found = {"reader": reader, "opencv": cv2.__version__}
+    return {**found, "avcodec": library[1]} if reader == "FFMPEG" and library else found
 
 
 def _open_capture(path: Path) -> cv2.VideoCapture:
@@ -170,9 +187,12 @@ class ImageFolder:
         No image there, or the first one cannot be decoded.
     """
 
+    owns_images = True
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.name = str(self.path)
+        self.decoder = {"reader": "images", "opencv": cv2.__version__}
         self._files = sorted(file for file in self.path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
         if not self._files:
             raise VideoError(f"{self.path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
@@ -242,6 +262,8 @@ class ReadAhead:
         self.name = source.name
         self.fps = source.fps
         self.n_frames = source.n_frames
+        self.owns_images: bool = getattr(source, "owns_images", False)
+        self.decoder: dict[str, str] | None = getattr(source, "decoder", None)
         self._frames: _Frames = queue.Queue(depth)
         self._stop = threading.Event()
         # Not a daemon: one that is killed inside a decoder's C++ takes the whole process down with it.
@@ -345,6 +367,8 @@ class FrameIterator:
     ValueError
         `fps` is not positive.
     """
+
+    owns_images = False
 
     def __init__(self, frames: Iterable[npt.NDArray[np.generic]], fps: float, name: str = "frames") -> None:
         if not (math.isfinite(fps) and fps > 0):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyclnf.core.gaze import Gaze
 from pyclnf.fit import FaceFit, PartFit
+from pyclnf.gaze import Gaze
 from pyfaceau.analyser import FrameAnalysis
 from pyfaceau.result import FrameResult
 

@@ -15,8 +15,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-import pyclnf
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM, instruction_set
 from pyfaceau.cli.app import app
 from pyfaceau.output import read_hog, read_openface_csv, write_openface_csv
 
@@ -72,14 +71,14 @@ def gold_csv(shared: Path, name: str) -> Path:
 
 
 # The fit of a still face stops when a step is small enough, so a last bit can make a step more or less. Builds of the
-# reference then differ by up to 0.11 px and 0.002 rad (in sample4, where we do not); here it is the first face of sample2.
+# reference then differ by up to 0.11 px and 0.002 rad (sample4, where we do not); here it is the first face of sample2.
 ONE_FACE_APART = pytest.mark.xfail(
     reason="the first face of sample2 stops 0.04 px away from the reference's: 0.040 to 0.074 on average over three "
     "faces with every instruction set, 0.03 asked",
     strict=True,
 )
 BASELINE_APART = pytest.mark.xfail(
-    pyclnf.instruction_set() == "baseline",
+    instruction_set() == "baseline",
     reason="with the baseline kernels so does the third face, which the validator rejects: 0.21 mm, 0.1 asked",
     strict=True,
 )

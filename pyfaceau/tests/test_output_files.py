@@ -10,7 +10,7 @@ import pytest
 from made_up_results import SIZE, made_up_image, made_up_result
 
 import pyfaceau
-from pyclnf.core.pose import Camera
+from pyclnf.pose import Camera
 from pyfaceau.alignment import FaceAligner
 from pyfaceau.errors import OutputError, ResultFileError
 from pyfaceau.output import (

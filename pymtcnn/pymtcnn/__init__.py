@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from .backends import available_backends
-from .detector import MTCNN, Detection, choose_face
-from .errors import BackendError, PyMTCNNError, WeightsError
+from .backends.interface import EngineOptions
+from .detection import Detection, choose_face, select_faces
+from .detector import MTCNN
+from .engines import BackendInfo, available_backends
+from .errors import BackendError, BackendWarning, EngineError, PyMTCNNError, WeightsError
 from .instructions import available_instruction_sets, instruction_set
-from .weights import DetectorWeights, load_weights
+from .networks import DetectorWeights
+from .weights import load_weights
 
 __all__ = [
     "MTCNN",
     "BackendError",
+    "BackendInfo",
+    "BackendWarning",
     "Detection",
     "DetectorWeights",
+    "EngineError",
+    "EngineOptions",
     "PyMTCNNError",
     "WeightsError",
     "__version__",
@@ -21,6 +28,7 @@ __all__ = [
     "choose_face",
     "instruction_set",
     "load_weights",
+    "select_faces",
 ]
 
 __version__ = "2.0.0"

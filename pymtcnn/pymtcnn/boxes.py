@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 __all__ = [
     "apply_regression",
     "non_maximum_suppression",
+    "pnet_cells",
     "proposals",
     "rectify",
     "to_landmark_convention",
@@ -25,6 +26,11 @@ STRIDE = 2
 
 # Candidates whose mutual overlaps are computed at once: bounds the memory on images full of faces.
 _BLOCK = 384
+
+
+def pnet_cells(length: int) -> int:
+    """Count PNet's cells along an axis: one convolution, pooling with a clipped last window, two convolutions."""
+    return (length - 1) // STRIDE - 4
 
 
 def proposals(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import WeightsError
-from .weights import (
+from .networks import (
     ARCHITECTURES,
     Convolution,
     DetectorWeights,

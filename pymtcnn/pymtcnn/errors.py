@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["BackendError", "PyMTCNNError", "WeightsError"]
+__all__ = ["BackendError", "BackendWarning", "EngineError", "PyMTCNNError", "WeightsError"]
 
 
 class PyMTCNNError(Exception):
@@ -37,3 +37,11 @@ class WeightsError(PyMTCNNError):
 
 class BackendError(PyMTCNNError):
     """The backend asked for does not exist or cannot run here."""
+
+
+class EngineError(BackendError):
+    """An engine that was ready failed while it started or ran, as devices and their drivers can."""
+
+
+class BackendWarning(UserWarning):
+    """Another engine runs than was asked for, or than this package prefers; numbers may differ in the last digits."""

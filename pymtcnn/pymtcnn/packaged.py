@@ -19,7 +19,7 @@ import lz4.frame
 import numpy as np
 
 from .errors import WeightsError
-from .weights import (
+from .networks import (
     ARCHITECTURES,
     Convolution,
     DetectorWeights,

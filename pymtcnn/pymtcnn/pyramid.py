@@ -16,7 +16,20 @@ from numpy.typing import NDArray
 
 from .boxes import CELL
 
-__all__ = ["Frame", "PyramidLevel", "crops", "interpolation", "pyramid_levels", "resize_level", "scales"]
+__all__ = [
+    "GAIN",
+    "MEAN",
+    "PYRAMID_FACTOR",
+    "CropTaps",
+    "Frame",
+    "PyramidLevel",
+    "crop_taps",
+    "crops",
+    "interpolation",
+    "pyramid_levels",
+    "resize_level",
+    "scales",
+]
 
 Float32 = NDArray[np.float32]
 Index = NDArray[np.intp]
@@ -28,8 +41,8 @@ Frame = NDArray[np.uint8] | Float32
 PYRAMID_FACTOR = 0.709
 
 # The networks were trained on (v - 127.5) / 128.
-_MEAN = np.float32(127.5)
-_GAIN = np.float32(0.0078125)
+MEAN = np.float32(127.5)
+GAIN = np.float32(0.0078125)
 
 
 def interpolation(length: int, source: NDArray[Any] | int) -> tuple[Index, Index, Float32]:
@@ -59,7 +72,7 @@ def interpolation(length: int, source: NDArray[Any] | int) -> tuple[Index, Index
     return low, np.minimum(low + 1, last), weight
 
 
-def scales(height: int, width: int, min_face_size: float) -> list[float]:
+def scales(height: int, width: int, min_face_size: float, factor: float = PYRAMID_FACTOR) -> list[float]:
     """Scales of the pyramid, largest first; empty where the image is smaller than a face may be.
 
     Parameters
@@ -68,14 +81,16 @@ def scales(height: int, width: int, min_face_size: float) -> list[float]:
         Size of the frame in pixels.
     min_face_size : float
         Side of the smallest face in pixels.
+    factor : float, default 0.709
+        Factor between two levels, between 0 and 1.
 
     Returns
     -------
     list of float
         Factors from frame to level.
     """
-    count = math.floor(math.log(min_face_size / min(height, width)) / math.log(PYRAMID_FACTOR)) + 1
-    return [CELL / min_face_size * PYRAMID_FACTOR**level for level in range(count)]
+    count = math.floor(math.log(min_face_size / min(height, width)) / math.log(factor)) + 1
+    return [CELL / min_face_size * factor**level for level in range(count)]
 
 
 @dataclass(frozen=True)
@@ -109,10 +124,12 @@ class PyramidLevel:
     lower: Float32
 
 
-def pyramid_levels(height: int, width: int, min_face_size: float) -> tuple[PyramidLevel, ...]:
+def pyramid_levels(
+    height: int, width: int, min_face_size: float, factor: float = PYRAMID_FACTOR
+) -> tuple[PyramidLevel, ...]:
     """Prepare the levels for frames of one size; see `scales` for the parameters."""
     levels = []
-    for scale in scales(height, width, min_face_size):
+    for scale in scales(height, width, min_face_size, factor):
         h, w = math.ceil(height * scale), math.ceil(width * scale)
         top, bottom, lower = interpolation(h, height)
         west, east, right = interpolation(w, width)
@@ -129,8 +146,8 @@ def pyramid_levels(height: int, width: int, min_face_size: float) -> tuple[Pyram
 
 
 def _normalise(image: Float32) -> Float32:
-    image -= _MEAN
-    image *= _GAIN
+    image -= MEAN
+    image *= GAIN
     return image
 
 
@@ -161,6 +178,43 @@ def resize_level(frame: Frame, level: PyramidLevel) -> Float32:
     return _normalise(image)[None]
 
 
+@dataclass(frozen=True)
+class CropTaps:
+    """Where the pixels of resized squares come from, along rows and columns by themselves.
+
+    Attributes
+    ----------
+    rows, columns : ndarray of intp, shape (n, 2, size)
+        Frame rows (columns) of the two neighbours of each output row (column), clamped to the frame.
+    row_inside, column_inside : ndarray of bool, shape (n, 2, size)
+        Whether they were in the frame before they were clamped.
+    weights : ndarray of float32, shape (n, size)
+        Weight of the second neighbour; the first has one minus it. The squares have one weight for both axes.
+    """
+
+    rows: Index
+    columns: Index
+    row_inside: NDArray[np.bool_]
+    column_inside: NDArray[np.bool_]
+    weights: Float32
+
+
+def crop_taps(boxes: Float32, size: int, height: int, width: int) -> CropTaps:
+    """Find the pixels that `crops` reads; see there for the parameters. The frame is `height` by `width` px."""
+    corner = boxes.astype(np.intp)
+    low, high, weights = interpolation(size, corner[:, 2:3] + 1)
+    taps = np.stack([low, high], axis=1)  # (n, 2, size)
+    rows = taps + (corner[:, 1] - 1)[:, None, None]
+    columns = taps + (corner[:, 0] - 1)[:, None, None]
+    return CropTaps(
+        np.clip(rows, 0, height - 1),
+        np.clip(columns, 0, width - 1),
+        (rows >= 0) & (rows < height),
+        (columns >= 0) & (columns < width),
+        weights,
+    )
+
+
 def crops(frame: Frame, boxes: Float32, size: int) -> Float32:
     """Cut squares out of a frame and resize them; what lies outside the frame is black.
 
@@ -180,31 +234,23 @@ def crops(frame: Frame, boxes: Float32, size: int) -> Float32:
         Normalised R, G and B planes. The memory order is plane, crop, row, column.
     """
     height, width, _ = frame.shape
-    corner = boxes.astype(np.intp)
-    low, high, weight = interpolation(size, corner[:, 2:3] + 1)
-    taps = np.stack([low, high], axis=1)  # (n, 2, size)
-    rows = taps + (corner[:, 1] - 1)[:, None, None]
-    columns = taps + (corner[:, 0] - 1)[:, None, None]
+    taps = crop_taps(boxes, size, height, width)
     # Row taps and column taps of all crops against each other: (n, 2, size, 2, size).
-    pixels = (np.clip(rows, 0, height - 1) * (3 * width))[:, :, :, None, None] + (
-        np.clip(columns, 0, width - 1) * 3
-    )[:, None, None]
+    pixels = (taps.rows * (3 * width))[:, :, :, None, None] + (taps.columns * 3)[:, None, None]
     values = frame.reshape(-1)
     planes = np.empty((3, *pixels.shape), np.float32)
     for plane, channel in enumerate((2, 1, 0)):
         planes[plane] = values[channel:].take(pixels)
-    row_inside = (rows >= 0) & (rows < height)
-    column_inside = (columns >= 0) & (columns < width)
-    if not row_inside.all():
-        planes *= row_inside[:, :, :, None, None]
-    if not column_inside.all():
-        planes *= column_inside[:, None, None]
+    if not taps.row_inside.all():
+        planes *= taps.row_inside[:, :, :, None, None]
+    if not taps.column_inside.all():
+        planes *= taps.column_inside[:, None, None]
 
     one = np.float32(1)
-    right = weight[:, None, None, :]
+    right = taps.weights[:, None, None, :]
     horizontal = planes[..., 0, :] * (one - right)
     horizontal += planes[..., 1, :] * right
-    lower = weight[:, :, None]
+    lower = taps.weights[:, :, None]
     patches: Float32 = horizontal[:, :, 0] * (one - lower)
     patches += horizontal[:, :, 1] * lower
     batch: Float32 = _normalise(patches).transpose(1, 0, 2, 3)

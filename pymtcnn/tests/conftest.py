@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mtcnn_engines import engine_detector
 from numpy.typing import NDArray
 
 from pymtcnn import MTCNN, DetectorWeights, load_weights
@@ -41,7 +42,13 @@ def weights() -> DetectorWeights:
     return load_weights()
 
 
-@pytest.fixture(scope="session", params=["native", "numpy"])
+@pytest.fixture(scope="session", params=["native", "numpy", "onnx", "device"])
 def detector(request: pytest.FixtureRequest, weights: DetectorWeights) -> MTCNN:
-    """A detector on each backend."""
-    return MTCNN(backend=request.param, weights=weights)
+    """A detector on each engine that runs on any machine."""
+    return engine_detector(request.param, weights)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests neither read nor write the user's cache."""
+    monkeypatch.setenv("PYMTCNN_CACHE_DIR", str(tmp_path / "cache"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,15 @@ from typing import Any
 import mtcnn_oracle as oracle
 import numpy as np
 import pytest
+from mtcnn_engines import engine_detector
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from pymtcnn import (
     MTCNN,
-    BackendError,
     Detection,
     DetectorWeights,
     WeightsError,
-    available_backends,
-    backends,
     choose_face,
 )
 
@@ -155,24 +152,6 @@ def test_thresholds_out_of_range(weights: DetectorWeights, thresholds: tuple[flo
         MTCNN(weights=weights, thresholds=thresholds)
 
 
-def test_auto_backend_says_what_it_chose(weights: DetectorWeights) -> None:
-    assert available_backends() == ("native", "numpy")
-    assert MTCNN(weights=weights).backend == "native"
-    assert MTCNN(backend="numpy", weights=weights).backend == "numpy"
-
-
-def test_without_the_compiled_module_numpy_takes_its_place(
-    weights: DetectorWeights, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pymtcnn._core", None)
-    monkeypatch.delattr("pymtcnn._core")
-    monkeypatch.delitem(sys.modules, "pymtcnn.backends.native")
-    assert available_backends() == ("numpy",)
-    assert MTCNN(weights=weights).backend == "numpy"
-    with pytest.raises(BackendError, match="'native' cannot be used here"):
-        MTCNN(backend="native", weights=weights)
-
-
 def test_backends_agree_on_the_astronaut(weights: DetectorWeights, astronaut: Image) -> None:
     native, plain = (MTCNN(name, weights).detect(astronaut)[0] for name in ("native", "numpy"))
     assert_allclose(native.box, plain.box, atol=1e-3)
@@ -180,9 +159,9 @@ def test_backends_agree_on_the_astronaut(weights: DetectorWeights, astronaut: Im
     assert native.score == pytest.approx(plain.score, abs=1e-6)
 
 
-@pytest.mark.parametrize("backend", ["native", "numpy"])
+@pytest.mark.parametrize("backend", ["native", "numpy", "onnx", "device"])
 def test_threads_change_nothing(weights: DetectorWeights, astronaut: Image, backend: str) -> None:
-    one, two = (MTCNN(backend, weights, threads=count).detect(astronaut) for count in (1, 2))
+    one, two = (engine_detector(backend, weights, threads=count).detect(astronaut) for count in (1, 2))
     assert_array_equal(boxes(one), boxes(two))
     assert [face.score for face in one] == [face.score for face in two]
 
@@ -193,26 +172,12 @@ def test_threads_out_of_range(weights: DetectorWeights, threads: int) -> None:
         MTCNN(weights=weights, threads=threads)
 
 
-def test_unknown_backend(weights: DetectorWeights) -> None:
-    with pytest.raises(BackendError, match=r"unknown backend 'tensorrt'.*'auto', 'native', 'numpy'.*extra"):
-        MTCNN(backend="tensorrt", weights=weights)
-
-
-def test_a_backend_without_its_needs_names_its_extra(
-    weights: DetectorWeights, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(backends._REGISTRY, "quick", backends._Entry("pymtcnn.backends.quick", "quick"))
-    with pytest.raises(BackendError, match=r'pip install "pymtcnn\[quick\]"'):
-        MTCNN(backend="quick", weights=weights)
-    assert "quick" not in available_backends()
-    assert MTCNN(weights=weights).backend == available_backends()[0]
-
-
 def test_weights_from_openface_files_give_the_same_boxes(
     tmp_path: Path, weights: DetectorWeights, detector: MTCNN, astronaut: Image
 ) -> None:
     layers = {network.name: network.layers for network in (weights.pnet, weights.rnet, weights.onet)}
-    other = MTCNN(detector.backend, oracle.write_openface_folder(tmp_path, layers))
+    backend = detector.provenance["backend_asked_for"]
+    other = MTCNN(backend, oracle.write_openface_folder(tmp_path, layers), options=detector.options)
     assert_array_equal(boxes(other.detect(astronaut)), boxes(detector.detect(astronaut)))
     assert str(tmp_path) in repr(other)
 

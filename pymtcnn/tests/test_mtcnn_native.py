@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pymtcnn import DetectorWeights, _core, pyramid
-from pymtcnn.backends import create_backend
+from pymtcnn.backends import create_engine
 from pymtcnn.backends.native import NativeBackend
 from pymtcnn.weights import Convolution, FullyConnected, MaxPool, PReLU
 
@@ -137,7 +137,7 @@ def test_every_level_equals_the_numpy_backends(
     frame = random_frame(*size)
     levels = pyramid.pyramid_levels(*size, 24)
     found = NativeBackend(weights, instruction_set=instruction_set).propose(frame, levels)
-    for ours, theirs in zip(found, create_backend("numpy", weights).propose(frame, levels), strict=True):
+    for ours, theirs in zip(found, create_engine("numpy", weights).propose(frame, levels), strict=True):
         assert ours.probability.shape == theirs.probability.shape
         assert_allclose(ours.probability, theirs.probability, atol=5e-6)
         assert_allclose(ours.regression, theirs.regression, atol=5e-6)

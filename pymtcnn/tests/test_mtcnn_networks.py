@@ -10,19 +10,21 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pymtcnn import DetectorWeights, _core
-from pymtcnn.backends import NetworkBackend, NetworkOutput
+from pymtcnn.backends import NetworkBackend, NetworkOutput, create_engine
 from pymtcnn.backends.native import NativeBackend
-from pymtcnn.backends.numpy import NumpyNetwork, create_backend
+from pymtcnn.backends.numpy import NumpyNetwork
 from pymtcnn.weights import MaxPool
 
 Engine = NetworkBackend | NativeBackend
 
 
-@pytest.fixture(scope="module", params=["numpy", *_core.instruction_sets()])
+@pytest.fixture(scope="module", params=["numpy", "onnx", *_core.instruction_sets()])
 def engine(request: pytest.FixtureRequest, weights: DetectorWeights) -> Engine:
-    """NumPy's networks, or the compiled ones with one instruction set."""
-    if request.param == "numpy":
-        backend = create_backend(weights)
+    """NumPy's or ONNX Runtime's networks, or the compiled ones with one instruction set."""
+    if request.param == "onnx":
+        pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    if request.param in ("numpy", "onnx"):
+        backend = create_engine(request.param, weights)
         assert isinstance(backend, NetworkBackend)
         return backend
     return NativeBackend(weights, instruction_set=request.param)

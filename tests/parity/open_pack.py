@@ -26,7 +26,7 @@ def errors() -> tuple[np.ndarray, np.ndarray]:
             found[frame.number] = tracker.track(frame.image)
     fits = [found[int(number)] for number in frames]
     distance = np.linalg.norm(np.array([fit.landmarks for fit in fits]) - landmarks, axis=2).mean(axis=1)
-    return distance, np.array([fit.success for fit in fits]) == success
+    return distance, np.array([fit.valid for fit in fits]) == success
 
 
 def units() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:

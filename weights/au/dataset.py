@@ -114,7 +114,7 @@ def track(model: LandmarkModel, path: Path) -> NDArray[np.floating]:
         if not there:
             return np.array(out)
         fit = tracker.track(np.asarray(image, np.uint8))
-        out.append(fit.landmarks.copy() if fit.success else np.full((68, 2), np.nan))
+        out.append(fit.landmarks.copy() if fit.valid else np.full((68, 2), np.nan))
 
 
 def drawn_faces(

@@ -58,7 +58,8 @@ def write_models(
     folder : Path
     predictors : all four kinds
     means : means (4702,) of static (False) and dynamic (True) predictors
-    pdm, triangulation : file names in `folder`
+    pdm : file name in `folder`, or "pyclnf:" and the name of a file of the landmark pack
+    triangulation : file name in `folder`
     """
     for predictor in predictors:
         write_predictor(folder / predictor.file, predictor, means[predictor.dynamic])

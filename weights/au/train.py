@@ -8,7 +8,6 @@ import hashlib
 import itertools
 import json
 import logging
-import shutil
 import subprocess
 import sys
 import time
@@ -113,8 +112,7 @@ def _opinions(options: argparse.Namespace, name: str) -> Path:
 def _describe(options: argparse.Namespace) -> None:
     """Track all faces with the open landmark models and describe them."""
     write_triangles(options.out / TRIANGULATION, face_triangles(options.landmarks / PDM))
-    shutil.copyfile(options.landmarks / PDM, options.out / PDM)
-    describe = Describer(options.out / PDM, options.out / TRIANGULATION)
+    describe = Describer(options.landmarks / PDM, options.out / TRIANGULATION)
     model = LandmarkModel.load(options.landmarks / "main_ceclm_general.txt")
     real = real_faces(
         describe, model, crops(options.data), options.data / "clips", clips(options.data), SEED_FEATURES
@@ -134,7 +132,7 @@ def _fit(options: argparse.Namespace) -> None:
     dynamic = train_dynamic(material, sums)
     static, static_means = train_static(material, sums.scale)
     means = {True: np.zeros_like(static_means), False: static_means}
-    write_models(options.out, dynamic + static, means, PDM, TRIANGULATION)
+    write_models(options.out, dynamic + static, means, f"pyclnf:{PDM}", TRIANGULATION)
 
 
 def _write_manifest(options: argparse.Namespace, times: dict[str, int]) -> None:

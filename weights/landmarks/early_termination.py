@@ -63,9 +63,3 @@ def calibrate(likelihood: Array, view: NDArray[np.int64], error: Array) -> Array
 def write_table(table: Array, path: Path) -> None:
     """Write weights, biases and cutoffs in OpenFace's text layout."""
     path.write_text("\n".join(" ".join(f"{value:.3f}" for value in row) for row in table) + "\n")
-
-
-def read_table(path: Path) -> tuple[Array, Array, Array]:
-    """Read back weights, biases and cutoffs."""
-    weights, biases, cutoffs = np.loadtxt(path).reshape(3, -1)
-    return weights, biases, cutoffs

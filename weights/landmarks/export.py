@@ -15,7 +15,6 @@ from .data import MIRROR_68
 from .patches import SCALES, VIEW_YAW_DEGREES, frontal_experts
 from .pdm import ShapeModel
 from .sampling import SUPPORT
-from .warp import view_warps
 
 RELU, SIGMOID = 2, 0
 # Factor on the last layer's logits at each scale.  A trained response is a probability: wide and low where the
@@ -72,15 +71,3 @@ def export_pdm(model: ShapeModel, path: Path) -> None:
             model.eigenvalues.astype(np.float32),
         ),
     )
-
-
-def export_triangulations(model: ShapeModel, path: Path) -> None:
-    """Write our Delaunay triangulations: of each view (for drawing) and, as ``*_full``, of the frontal shape."""
-    frontal, side, mirrored = (np.sort(w.triangles, axis=1) for w in view_warps(model))
-    blocks = [
-        f"{len(t)} 3 4\n" + "\n".join(" ".join(map(str, row)) for row in t) + "\n"
-        for t in (frontal, side, mirrored)
-    ]
-    header = "# Delaunay triangulations of the mean shape, one for each view\n3\n"
-    path.write_text(header + "".join(f"# view {k}\n{block}" for k, block in enumerate(blocks)))
-    path.with_name(path.stem.replace("tris_68", "tris_68_full") + path.suffix).write_text(blocks[0])

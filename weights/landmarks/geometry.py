@@ -1,31 +1,18 @@
-"""Weak-perspective geometry of OpenFace's PDM, vectorised over faces (x right, y down, z away from the camera)."""
+"""Weak-perspective poses of many shapes at once (x right, y down, z away from the camera)."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyclnf.oracle import matrix_to_euler
+
 Array = NDArray[np.float64]
 
 
-def euler_to_matrix(euler: Array) -> Array:
-    """Rotation matrices (..., 3, 3) of Euler angles (..., 3) in radians: ``Rx(rx) Ry(ry) Rz(rz)``."""
-    s1, s2, s3 = (np.sin(euler[..., k]) for k in range(3))
-    c1, c2, c3 = (np.cos(euler[..., k]) for k in range(3))
-    rows = [
-        [c2 * c3, -c2 * s3, s2],
-        [c1 * s3 + c3 * s1 * s2, c1 * c3 - s1 * s2 * s3, -c2 * s1],
-        [s1 * s3 - c1 * c3 * s2, c3 * s1 + c1 * s2 * s3, c1 * c2],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-
-
-def matrix_to_euler(rotation: Array) -> Array:
-    """Euler angles (..., 3) of rotation matrices (..., 3, 3), inverse of :func:`euler_to_matrix`."""
-    ry = np.arcsin(np.clip(rotation[..., 0, 2], -1.0, 1.0))
-    rx = np.arctan2(-rotation[..., 1, 2], rotation[..., 2, 2])
-    rz = np.arctan2(-rotation[..., 0, 1], rotation[..., 0, 0])
-    return np.stack([rx, ry, rz], axis=-1)
+def rotations_to_euler(rotations: Array) -> Array:
+    """Euler angles (N, 3) in radians of rotation matrices (N, 3, 3)."""
+    return np.array([matrix_to_euler(rotation) for rotation in rotations]).reshape(-1, 3)
 
 
 def fit_pose(

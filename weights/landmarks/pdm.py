@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pyclnf import PDM
+
 from .data import MIRROR_68
 from .geometry import fit_pose, project
 
@@ -42,6 +44,10 @@ class ShapeModel:
         """3D shapes (N, 68, 3) of local parameters (N, m)."""
         planar = self.mean.T.reshape(-1) + local @ self.basis.T
         return np.asarray(planar.reshape(-1, 3, 68).transpose(0, 2, 1), dtype=np.float64)
+
+    def pdm(self) -> PDM:
+        """Return the same model as the product's, in float32."""
+        return PDM(self.mean.T.reshape(-1), self.basis, self.eigenvalues)
 
 
 def ict_prior(path: Path) -> tuple[Array, Array]:

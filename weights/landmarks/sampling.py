@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import euler_to_matrix, matrix_to_euler
+from pyclnf import _core
+from pyclnf.oracle import align_similarity, euler_to_matrix
+
+from .geometry import rotations_to_euler
 from .pdm import ShapeModel
 
 Array = NDArray[np.float64]
 SUPPORT = 11  # side of a patch expert's input
-WARP_GRID = 32.0  # OpenCV's warpAffine resolves 1/32 px
 
 
 @dataclass(frozen=True)
@@ -39,40 +41,13 @@ class Jitter:
 NO_JITTER = Jitter((0.0, 0.0, 0.0), 0.0, 1.0, 1.0)
 
 
-def align_similarity(source: Array, target: Array) -> Array:
-    """2x2 rotation times ratio of RMS radii that takes centred ``source`` (k, 2) to centred ``target``."""
-    a, b = source - source.mean(axis=0), target - target.mean(axis=0)
-    ratio = np.sqrt((b**2).sum() / (a**2).sum())
-    angle = np.arctan2((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(), (a * b).sum())
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.asarray(ratio * np.array([[cos, -sin], [sin, cos]]))
-
-
 def sample_areas(
     image: NDArray[np.uint8], centres: Array, ref_to_image: Array, side: int
 ) -> NDArray[np.float32]:
-    """Bilinear areas (n, side, side) around ``centres``, 1/32-px grid, zero outside the image."""
-    half = (side - 1) / 2.0
-    grid = np.arange(side) - half
-    a, b = ref_to_image[0, 0], ref_to_image[1, 0]
-    dx = a * grid[None, :] - b * grid[:, None]
-    dy = b * grid[None, :] + a * grid[:, None]
-    x = np.rint((centres[:, 0, None, None] + dx) * WARP_GRID).astype(np.int64)
-    y = np.rint((centres[:, 1, None, None] + dy) * WARP_GRID).astype(np.int64)
-    padded = np.zeros((image.shape[0] + 2, image.shape[1] + 2), dtype=np.float32)
-    padded[1:-1, 1:-1] = image
-    xi, yi = (x >> 5) + 1, (y >> 5) + 1
-    fx, fy = (
-        ((x & 31) / np.float32(32.0)).astype(np.float32),
-        ((y & 31) / np.float32(32.0)).astype(np.float32),
-    )
-    inside = (xi >= 0) & (yi >= 0) & (xi < padded.shape[1] - 1) & (yi < padded.shape[0] - 1)
-    xi, yi = np.where(inside, xi, 0), np.where(inside, yi, 0)
-    flat, width = padded.ravel(), padded.shape[1]
-    at = yi * width + xi
-    top = flat[at] * (1 - fx) + flat[at + 1] * fx
-    bottom = flat[at + width] * (1 - fx) + flat[at + width + 1] * fx
-    return np.asarray((top * (1 - fy) + bottom * fy) * inside, dtype=np.float32)
+    """Areas (n, side, side) around ``centres`` as the fitter samples them: zero outside the image."""
+    a, b = float(ref_to_image[0, 0]), float(ref_to_image[1, 0])
+    grey = np.ascontiguousarray(image)
+    return np.stack([_core.sample_area(grey, x, y, a, b, side, False) for x, y in centres.tolist()])
 
 
 def simulated_frame(
@@ -124,4 +99,4 @@ def fitted_faces(model: ShapeModel, points: Array, regularisation: float = 2.0) 
     from .pdm import fit_points
 
     scale, rotation, shift, local = fit_points(model, points, regularisation)
-    return FittedFaces(points, scale, matrix_to_euler(rotation), shift, local)
+    return FittedFaces(points, scale, rotations_to_euler(rotation), shift, local)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from . import early_termination, export, patches, prepare
 from .data import load_keypoints, split_mask, write_manifest, write_split
 from .evaluate import landmark_error, predict
-from .fitting import Fitter, stack_experts
+from .fitting import Fitter
 from .sampling import NO_JITTER, Jitter
 from .warp import view_warps
 
@@ -36,9 +36,12 @@ VALIDATOR_EPOCHS = 8
 SEED = 7
 WINDOWS = (11, 9, 7, 5)
 
-MAIN = "LandmarkDetector cen_general.txt\nDetectionValidator validator_cnn_open.txt\n"
+MAIN = (
+    "LandmarkDetector cen_general.txt\nDetectionValidator validator_cnn_open.txt\n"
+    "FitSettings sigma_factor 1.5 regularisation_factor 0.9\n"
+)
 SUB = (
-    "PDM pdm_68_open.txt\nTriangulations tris_68_open.txt\n"
+    "PDM pdm_68_open.txt\n"
     + "".join(f"PatchesCEN patch_experts/cen_patches_{scale:.2f}_open.dat\n" for scale in patches.SCALES)
     + "EarlyTermination early_term_open.txt\n"
 )
@@ -49,11 +52,10 @@ def _cen_path(pack: Path, scale: float) -> Path:
 
 
 def train_pdm(options: argparse.Namespace) -> None:
-    """PDM, triangulation, split and data manifest."""
+    """PDM, split and data manifest."""
     model = prepare.train_pdm(options.data, options.work)
     options.pack.mkdir(parents=True, exist_ok=True)
     export.export_pdm(model, options.pack / "pdm_68_open.txt")
-    export.export_triangulations(model, options.pack / "tris_68_open.txt")
     folder = ROOT / "weights" / "splits"
     write_split(load_keypoints(options.data / "keypoints"), folder / "keypoints_people.json")
     write_manifest(
@@ -127,11 +129,12 @@ def export_experts(options: argparse.Namespace) -> None:
 
 
 def pack_fitter(options: argparse.Namespace, early: bool, scales: Sequence[float] = patches.SCALES) -> Fitter:
-    """Return the NumPy fitter on the pack's files, or on the experts of the first few scales."""
-    from pyclnf.io import read_cen
+    """Return the fitter on the pack's files, or on the experts of the first few scales."""
+    from pyclnf.core.patch_experts import CENExperts
+    from pyclnf.io import read_cen, read_early_termination
 
-    table = early_termination.read_table(options.pack / "early_term_open.txt") if early else None
-    experts = [stack_experts(read_cen(_cen_path(options.pack, scale))) for scale in scales]
+    table = read_early_termination(options.pack / "early_term_open.txt") if early else None
+    experts = [CENExperts(read_cen(_cen_path(options.pack, scale))) for scale in scales]
     return Fitter(prepare.load_model(options.work / "pdm.npz"), experts, table)
 
 

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from pyclnf.io import ConvLayer, FullyConnected, MaxPool, PieceWiseWarp, ReLU, ValidatorFile, ValidatorView
+from pyclnf.oracle import euler_to_matrix
 
-from .fitting import HYPOTHESES, Fit, Fitter
-from .geometry import euler_to_matrix
+from .fitting import HYPOTHESES, Fitter
 from .patches import VIEW_YAW_DEGREES
 from .pdm import ShapeModel
 from .sampling import FittedFaces, photometric, resized_points
@@ -96,13 +96,13 @@ def fitted_shapes(
             extent = (high - low) * np.exp(rng.normal() * spread * 0.6)
             corner = (low + high) / 2 + rng.normal(size=2) * spread * (high - low) - extent / 2
             start = HYPOTHESES[0] if rng.random() < 0.6 else HYPOTHESES[int(rng.integers(1, len(HYPOTHESES)))]
-            fit: Fit = fitter.from_box((*corner, *extent), start)
+            fit = fitter.from_box((*corner, *extent), start)
             fitter.run(images[index], fit, COARSE_WINDOWS)
             placed = fitter.project(fit)
             image.append(index)
             points.append(placed)
             error.append(float(np.linalg.norm(placed - truth, axis=1).mean() / size))
-            yaw.append(fit.pose[2])
+            yaw.append(float(fit.params_global[2]))
     return GradedShapes(np.array(image), np.array(points), np.array(error), np.array(yaw))
 
 

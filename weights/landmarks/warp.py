@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
 from pyclnf.io import PieceWiseWarp
+from pyclnf.oracle import euler_to_matrix, sample_grid
+from pyclnf.oracle.sampling import GRID
+from pyclnf.oracle.validator import warp_maps
 
 from .data import MIRROR_68
-from .geometry import euler_to_matrix
 from .patches import VIEW_YAW_DEGREES
 from .pdm import ShapeModel
 
@@ -66,24 +68,12 @@ def warp_face(warp: PieceWiseWarp, image: NDArray[np.uint8], landmarks: Array) -
     x1, y1 = int(np.clip(int(high[0]), 0, width - 1)), int(np.clip(int(high[1]), 0, height - 1))
     if x1 - x0 <= 1 or y1 - y0 <= 1:
         return None
-    local = landmarks - np.array([x0, y0])
-    corners = local[warp.triangles]
-    to_j, to_k = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    coefficients = to_j[:, None] * warp.alpha[:, :, None] + to_k[:, None] * warp.beta[:, :, None]
-    coefficients[:, 0] += corners[:, 0]
-    cols, rows = np.nonzero(warp.mask.T)
-    c = coefficients[warp.pixel_triangle[rows, cols]]
-    at = c[:, 0] + c[:, 1] * (cols + warp.min_x)[:, None] + c[:, 2] * (rows + warp.min_y)[:, None]
-    fixed = np.rint(at * 32).astype(np.int64)
-    crop = np.zeros((y1 - y0 + 2, x1 - x0 + 2), dtype=np.float32)
-    crop[1:-1, 1:-1] = image[y0:y1, x0:x1]
-    xi, yi = (fixed[:, 0] >> 5) + 1, (fixed[:, 1] >> 5) + 1
-    fx, fy = (fixed[:, 0] & 31) / np.float32(32), (fixed[:, 1] & 31) / np.float32(32)
-    ok = (xi >= 0) & (yi >= 0) & (xi < crop.shape[1] - 1) & (yi < crop.shape[0] - 1)
-    xi, yi = np.where(ok, xi, 0), np.where(ok, yi, 0)
-    top = crop[yi, xi] * (1 - fx) + crop[yi, xi + 1] * fx
-    bottom = crop[yi + 1, xi] * (1 - fx) + crop[yi + 1, xi + 1] * fx
-    return np.asarray((top * (1 - fy) + bottom * fy) * ok, dtype=np.float32)
+    x, y = (
+        np.rint(at * np.float32(GRID)).astype(np.int64) for at in warp_maps(warp, (landmarks - [x0, y0]).T)
+    )
+    crop = np.zeros(warp.mask.shape, dtype=np.float32)
+    crop[warp.mask] = sample_grid(image[y0:y1, x0:x1], x, y)
+    return np.asarray(crop.T[warp.mask.T])
 
 
 def standardised(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,9 +1,9 @@
 """Write the manifest of OpenFace 2.2.0's model files: `python -m weights.manifests.build FOLDER`.
 
 FOLDER holds OpenFace's files under their paths in its repository (a checkout of tag `OpenFace_2.2.0`,
-or the `originals` folder of an installation). The manifest goes to this folder and, the same bytes, into
-the pyclnf package. The four CEN files are not in OpenFace's repository, so their sizes and hashes are
-written down here.
+or the `originals` folder of an installation). Each package gets its part of the manifest: pymtcnn the face
+detector, pyclnf the landmarks, pyfaceau the action units. The four CEN files are not in OpenFace's repository,
+so their sizes and hashes are written down here.
 """
 
 from __future__ import annotations
@@ -15,9 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from pyclnf.io import atomic_write
-from pyclnf.models import au_files, landmark_files
+from pyclnf.manifest import MANIFEST_FILE
+from pyclnf.models import landmark_files
+from pyfaceau.prediction.files import au_files
 
-MANIFEST = "openface-2.2.0.json"
+# Package -> beginning of the paths of its files; the first that fits owns a file.
+PARTS = {
+    "pymtcnn": "lib/local/LandmarkDetector/model/mtcnn_detector/",
+    "pyclnf": "lib/local/LandmarkDetector/",
+    "pyfaceau": "lib/local/FaceAnalyser/",
+}
+# OpenFace's programs have their models beside them, without the beginnings of the paths.
+PROGRAM_FOLDERS = ("lib/local/LandmarkDetector/", "lib/local/FaceAnalyser/")
 MODEL = "lib/local/LandmarkDetector/model"
 PREDICTORS = "lib/local/FaceAnalyser/AU_predictors"
 CEN_GENERAL = f"{MODEL}/patch_experts/cen_patches_{{}}_of.dat"
@@ -74,7 +83,7 @@ def groups_of_files(root: Path) -> dict[str, set[str]]:
     groups: dict[str, set[str]] = {}
     for group, paths in needed.items():
         for path in paths:
-            groups.setdefault(path.resolve().relative_to(root).as_posix(), set()).add(group)
+            groups.setdefault(Path(path).relative_to(root).as_posix(), set()).add(group)
     for path in sorted(root.glob("lib/local/**/detection_validation/validator_cnn*.txt")):
         groups.setdefault(path.relative_to(root).as_posix(), set()).add("validator")
     for path in sorted(root.glob("lib/local/**/*")):
@@ -97,37 +106,42 @@ def cen_entry(scale: str) -> dict[str, Any]:
     }
 
 
-def build(root: Path) -> dict[str, Any]:
-    """Make the manifest of the files under `root`."""
+def build(root: Path) -> dict[str, dict[str, Any]]:
+    """Make the parts of the manifest of the files under `root`, by package."""
     cen = {CEN_GENERAL.format(scale): cen_entry(scale) for scale in CEN}
-    files = []
+    files: dict[str, list[dict[str, Any]]] = {package: [] for package in PARTS}
     for path, groups in sorted(groups_of_files(root).items()):
         entry = cen.get(path)
         if entry is None:
             data = (root / path).read_bytes()
             entry = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        files.append({"path": path, "groups": sorted(groups), **entry})
+        owner = next(package for package, beginning in PARTS.items() if path.startswith(beginning))
+        files[owner].append({"path": path, "groups": sorted(groups), **entry})
     return {
-        "name": "OpenFace",
-        "version": "2.2.0",
-        "licence": LICENCE,
-        "base_urls": [
-            "https://raw.githubusercontent.com/TadasBaltrusaitis/OpenFace/OpenFace_2.2.0/",
-            "https://github.com/TadasBaltrusaitis/OpenFace/raw/OpenFace_2.2.0/",
-        ],
-        "files": files,
+        package: {
+            "name": "OpenFace",
+            "version": "2.2.0",
+            "licence": LICENCE,
+            "base_urls": [
+                "https://raw.githubusercontent.com/TadasBaltrusaitis/OpenFace/OpenFace_2.2.0/",
+                "https://github.com/TadasBaltrusaitis/OpenFace/raw/OpenFace_2.2.0/",
+            ],
+            "folders": [folder for folder in PROGRAM_FOLDERS if PARTS[package].startswith(folder)],
+            "files": entries,
+        }
+        for package, entries in files.items()
     }
 
 
 def main() -> None:
-    """Write both copies."""
+    """Write every package's part."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m weights.manifests.build FOLDER")
-    text = json.dumps(build(Path(sys.argv[1]).resolve()), indent=1) + "\n"
-    here = Path(__file__).parent
-    for path in (here / MANIFEST, here.parents[1] / "pyclnf" / "pyclnf" / MANIFEST):
-        with atomic_write(path, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+    repository = Path(__file__).resolve().parents[2]
+    for package, part in build(Path(sys.argv[1]).resolve()).items():
+        target = repository / package / package / MANIFEST_FILE
+        with atomic_write(target, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(json.dumps(part, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,19 @@ import cv2
 import numpy as np
 import pytest
 
+from pyclnf import CLNF
+from pyclnf.core.patch_experts import CENExperts
+from pyclnf.io import read_cen, read_early_termination, read_pdm
+from pyclnf.models import OPEN_FOLDER
+from pyclnf.oracle import euler_to_matrix
+from pyfaceau.demo import DEMO_PORTRAIT
 from weights.landmarks import labels, pdm, prepare
 from weights.landmarks.data import MIRROR_68, split_of
+from weights.landmarks.early_termination import first_pass_scores
 from weights.landmarks.evaluate import landmark_error
-from weights.landmarks.fitting import Fitter
-from weights.landmarks.geometry import euler_to_matrix, fit_pose, matrix_to_euler, project
-from weights.landmarks.sampling import align_similarity, sample_areas
+from weights.landmarks.fitting import PARAMETERS, Fitter
+from weights.landmarks.geometry import fit_pose, project, rotations_to_euler
+from weights.landmarks.sampling import FittedFaces, sample_areas
 from weights.landmarks.warp import CROP, make_warp, mirrored_warp, warp_face
 
 
@@ -36,12 +43,13 @@ def test_mirroring_twice_is_the_identity():
 
 def test_euler_angles_survive_the_round_trip():
     euler = np.random.default_rng(1).uniform(-1.2, 1.2, (50, 3))
-    np.testing.assert_allclose(matrix_to_euler(euler_to_matrix(euler)), euler, atol=1e-12)
+    rotations = np.array([euler_to_matrix(angles) for angles in euler])
+    np.testing.assert_allclose(rotations_to_euler(rotations), euler, atol=1e-12)
 
 
 def test_pose_of_a_rigid_view_is_recovered(model: pdm.ShapeModel):
     euler = np.array([[0.1, 0.4, -0.2], [-0.2, -0.3, 0.5]])
-    rotation = euler_to_matrix(euler)
+    rotation = np.array([euler_to_matrix(angles) for angles in euler])
     shapes = np.broadcast_to(model.mean, (2, 68, 3))
     seen = project(shapes, np.array([0.7, 2.0]), rotation, np.array([[5.0, 9.0], [100.0, 3.0]]))
     scale, found, shift = fit_pose(shapes, seen, np.ones(68), 60)
@@ -52,8 +60,8 @@ def test_pose_of_a_rigid_view_is_recovered(model: pdm.ShapeModel):
 
 def test_point_fit_recovers_local_shape(model: pdm.ShapeModel):
     local = np.array([[4.0, -3.0, 1.0]])
-    euler = np.array([[0.05, 0.3, 0.1]])
-    seen = project(model.shapes(local), np.array([1.3]), euler_to_matrix(euler), np.array([[50.0, 60.0]]))
+    rotation = euler_to_matrix([0.05, 0.3, 0.1])[None]
+    seen = project(model.shapes(local), np.array([1.3]), rotation, np.array([[50.0, 60.0]]))
     scale, rotation, shift, found = pdm.fit_points(model, seen, regularisation=1e-6, iterations=150)
     np.testing.assert_allclose(project(model.shapes(found), scale, rotation, shift), seen, atol=0.05)
 
@@ -80,10 +88,44 @@ def test_areas_sample_the_image_bilinearly_and_are_black_outside():
     assert not sample_areas(image, np.array([[-30.0, 10.0]]), np.eye(2), 11).any()
 
 
-def test_alignment_maps_a_turned_and_scaled_shape_onto_the_original(model: pdm.ShapeModel):
-    turn = 1.7 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
-    shape = model.mean[:, :2]
-    np.testing.assert_allclose(align_similarity(shape, shape @ turn.T), turn, atol=1e-9)
+@pytest.fixture(scope="module")
+def fitter() -> Fitter:
+    """The training's fitter on the files of the open pack."""
+    data = read_pdm(OPEN_FOLDER / "pdm_68_open.txt")
+    shape_model = pdm.ShapeModel(
+        data.mean.reshape(3, 68).T.astype(np.float64),
+        data.basis.astype(np.float64),
+        data.eigenvalues.astype(np.float64),
+    )
+    names = [f"cen_patches_{scale:.2f}_open.dat" for scale in (0.25, 0.35, 0.5, 1.0)]
+    experts = [CENExperts(read_cen(OPEN_FOLDER / "patch_experts" / name)) for name in names]
+    return Fitter(shape_model, experts, read_early_termination(OPEN_FOLDER / "early_term_open.txt"))
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    """Grey values of the demo's portrait."""
+    return cv2.imread(str(DEMO_PORTRAIT), cv2.IMREAD_GRAYSCALE)
+
+
+BOX = (65.0, 115.0, 245.0, 240.0)
+
+
+@pytest.mark.parametrize("multi", [False, True])
+def test_training_fits_as_the_product_does(fitter: Fitter, portrait: np.ndarray, multi: bool):
+    fit = fitter.fit_box(portrait, BOX, multi)
+    product = CLNF("open", parameters=PARAMETERS, multi_view=multi).fit(portrait, BOX)
+    np.testing.assert_array_equal(fitter.project(fit), product.landmarks)
+
+
+def test_first_passes_from_good_starts_are_likelier_and_nearer(fitter: Fitter, portrait: np.ndarray):
+    truth = fitter.project(fitter.fit_box(portrait, BOX, multi=False))[None].repeat(12, axis=0)
+    faces = FittedFaces(truth, np.ones(12), np.zeros((12, 3)), np.zeros((12, 2)), np.zeros((12, 34)))
+    likelihood, view, error = first_pass_scores(fitter, faces, [portrait] * 12, seed=3)
+    assert likelihood.shape == view.shape == error.shape == (24,)
+    assert error[::2].mean() < error[1::2].mean()
+    assert likelihood[::2].mean() > likelihood[1::2].mean()
+    assert error.min() < 0.05
 
 
 def test_box_start_fills_the_box(model: pdm.ShapeModel):
@@ -91,7 +133,7 @@ def test_box_start_fills_the_box(model: pdm.ShapeModel):
     points = fitter.project(fitter.from_box((10.0, 20.0, 80.0, 90.0), (0.0, 0.0, 0.0)))
     size = points.max(axis=0) - points.min(axis=0)
     assert size.mean() == pytest.approx(85.0, rel=0.02)
-    np.testing.assert_allclose((points.max(axis=0) + points.min(axis=0)) / 2, [50.0, 65.0], atol=1e-6)
+    np.testing.assert_allclose((points.max(axis=0) + points.min(axis=0)) / 2, [50.0, 65.0], atol=1e-4)
 
 
 def test_warp_of_the_destination_itself_is_the_identity(model: pdm.ShapeModel):

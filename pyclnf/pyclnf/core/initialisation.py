@@ -53,11 +53,11 @@ def _best_of_all(
     for pose in poses:
         fitter.start(box, pose)
         fitter.detect(grey, fitter.parameters.windows_init)
-        if best is None or fitter.state.likelihood > best.state.likelihood:
+        if best is None or fitter.present.likelihood > best.state.likelihood:
             best = _outcome(fitter)
     assert best is not None
     _restore(fitter, best)
-    return fitter.state.success
+    return fitter.present.success
 
 
 def _first_convincing(
@@ -71,36 +71,36 @@ def _first_convincing(
     for pose in poses:
         fitter.start(box, pose)
         fitter.detect(grey, coarse, parts=False, validate=False)
-        state, view = fitter.state, fitter.state.view
+        state, view = fitter.present, fitter.present.view
         score = state.likelihood * early.weights[view] + early.biases[view]
         if score > early.cutoffs[view]:
             return fitter.detect(grey, fine)
         tried.append((score, state.params_global, state.params_local))
     # The reference keeps every candidate's shape in one buffer that the next candidate zeroes, so that only the last
     # tried still has its own. Its numbers depend on that; see docs/decisions.md.
-    zeros = np.zeros_like(fitter.state.params_local)
+    zeros = np.zeros_like(fitter.present.params_local)
     last = len(tried) - 1
     order = sorted(range(len(tried)), key=lambda i: tried[i][0], reverse=True)[:_TRIED_FULLY]
     best: _Outcome | None = None
     verdict = False
     for i in order:
-        fitter.state.params_global = tried[i][1]
-        fitter.state.params_local = tried[i][2] if i == last else zeros
+        fitter.present.params_global = tried[i][1]
+        fitter.present.params_local = tried[i][2] if i == last else zeros
         verdict = fitter.detect(grey, fine)
-        if best is None or fitter.state.likelihood > best.state.likelihood:
+        if best is None or fitter.present.likelihood > best.state.likelihood:
             best = _outcome(fitter)
     assert best is not None
-    certainty = fitter.state.certainty
+    certainty = fitter.present.certainty
     _restore(fitter, best)
-    fitter.state.certainty = certainty  # of the last candidate, like the verdict
+    fitter.present.certainty = certainty  # of the last candidate, like the verdict
     return verdict
 
 
 def _outcome(fitter: Fitter) -> _Outcome:
-    return _Outcome(copy(fitter.state), [copy(p.state) for p in fitter.parts])
+    return _Outcome(copy(fitter.present), [copy(p.present) for p in fitter.parts])
 
 
 def _restore(fitter: Fitter, outcome: _Outcome) -> None:
-    fitter.state = outcome.state
+    fitter.present = outcome.state
     for part, state in zip(fitter.parts, outcome.parts, strict=True):
-        part.state = state
+        part.present = state

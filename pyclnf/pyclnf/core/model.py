@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from ..config import PART_PARAMETERS, FitParameters
 from ..errors import ModelFileError
 from ..io import (
     EarlyTermination,
+    FitFactors,
     SubModelDescription,
     read_ccnf,
     read_cen,
@@ -21,6 +24,8 @@ from ..io import (
     read_submodel_description,
     read_svr,
 )
+from .arrays import frozen
+from .loaded import Stamps, remember, sizes_of, stamps_of, unpickled
 from .patch_experts import CCNFExperts, CENExperts, PatchExperts, SVRExperts
 from .pdm import PDM
 from .validator import DetectionValidator
@@ -64,6 +69,26 @@ class LandmarkModel:
         With it, image fits stop at the first convincing starting pose.
     files : tuple of Path
         Every file that was read, parts included.
+    fit_factors : FitFactors
+        How its fit departs from OpenFace's settings for CLNF; of a part, they are not used.
+    stamps : tuple or None
+        Size and time of change of each file when it was read; None for a model that was put together otherwise.
+
+    Notes
+    -----
+    A model does not change: trackers, threads and copies share it. It is pickled as its path and loaded again where it
+    is unpickled, once per process; a model that was not loaded from files cannot be pickled.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from pyclnf import LandmarkModel
+    >>> from pyclnf.models import open_model_path
+    >>> model = LandmarkModel.load(open_model_path())
+    >>> model.pdm.n_points, [round(experts.scale, 2) for experts in model.scales]
+    (68, [0.25, 0.35, 0.5, 1.0])
+    >>> pickle.loads(pickle.dumps(model)) is model
+    True
     """
 
     path: Path
@@ -73,6 +98,8 @@ class LandmarkModel:
     validator: DetectionValidator | None
     early_termination: EarlyTermination | None
     files: tuple[Path, ...]
+    fit_factors: FitFactors = field(default_factory=FitFactors)
+    stamps: Stamps | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LandmarkModel:
@@ -92,7 +119,9 @@ class LandmarkModel:
         for experts, file in zip(scales, sub.cen or sub.ccnf or sub.svr, strict=True):
             if experts.visibility.shape[1] != pdm.n_points:
                 raise ModelFileError(
-                    file, 0, f"holds {experts.visibility.shape[1]} landmarks, its shape model {pdm.n_points}"
+                    file,
+                    0,
+                    f"it has {experts.visibility.shape[1]} landmarks, but the shape model has {pdm.n_points}",
                 )
         early = None
         if sub.early_termination is not None and scales:
@@ -101,7 +130,7 @@ class LandmarkModel:
                 raise ModelFileError(
                     sub.early_termination,
                     0,
-                    f"has {len(early.weights)} views, the patch experts {len(scales[0].centres)}",
+                    f"it has {len(early.weights)} views, but the patch experts have {len(scales[0].centres)}",
                 )
         validator = DetectionValidator.from_file(description.validator) if description.validator else None
         files = [description.path, description.landmark_detector, sub.pdm, *(sub.cen or sub.ccnf or sub.svr)]
@@ -111,7 +140,7 @@ class LandmarkModel:
             if d.name not in PART_PARAMETERS:
                 raise ModelFileError(description.path, 0, f"unknown part {d.name!r}")
             model = cls.load(d.path)
-            whole, part = d.pairs[:, 0].astype(np.intp), d.pairs[:, 1].astype(np.intp)
+            whole, part = (frozen(column, np.intp) for column in d.pairs.T)
             if (
                 whole.min() < 0
                 or part.min() < 0
@@ -121,7 +150,30 @@ class LandmarkModel:
                 raise ModelFileError(description.path, 0, f"part {d.name!r} maps points that do not exist")
             parts.append(Part(d.name, model, whole, part, PART_PARAMETERS[d.name]))
             files += model.files
-        return cls(description.path, pdm, scales, tuple(parts), validator, early, tuple(dict.fromkeys(files)))
+        model = cls(
+            path=description.path,
+            pdm=pdm,
+            scales=scales,
+            parts=tuple(parts),
+            validator=validator,
+            early_termination=early,
+            files=tuple(dict.fromkeys(files)),
+            fit_factors=description.fit_factors,
+        )
+        object.__setattr__(model, "stamps", stamps_of(model.files))
+        remember(model)
+        return model
+
+    def __copy__(self) -> LandmarkModel:
+        return self
+
+    def __deepcopy__(self, memo: object) -> LandmarkModel:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., LandmarkModel], tuple[Path, tuple[int, ...]]]:
+        if self.stamps is None:
+            raise pickle.PicklingError("only a LandmarkModel that LandmarkModel.load returned can be pickled")
+        return unpickled, (self.path.resolve(), sizes_of(self.stamps))
 
 
 def _load_scales(sub: SubModelDescription) -> tuple[PatchExperts, ...]:

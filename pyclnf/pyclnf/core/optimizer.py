@@ -1,14 +1,15 @@
-"""NU-RLMS: fits a landmark model to an image from a starting pose, coarse to fine, then its parts."""
+"""The fitter: takes a landmark model through an image from a starting pose, coarse to fine, then its parts."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from .._state import Rebuilding, State, StateLike, StateReader, below, count, flag, number, rebuilt
 from ..config import (
     LIKELIHOOD_FACE_SCALE,
     LIKELIHOOD_FLOOR,
@@ -16,7 +17,7 @@ from ..config import (
     SMALLEST_FACE_SCALE,
     FitParameters,
 )
-from .mean_shift import kernel_table
+from .mean_shift import MeanShift, Responses
 from .model import LandmarkModel
 from .patch_experts import nearest_view, new_maps
 
@@ -61,6 +62,43 @@ class FitState:
             np.zeros(n_points, np.float32),
         )
 
+    def state(self) -> State:
+        """Copy everything, as plain arrays."""
+        return {
+            "params_global": self.params_global.copy(),
+            "params_local": self.params_local.copy(),
+            "landmarks": self.landmarks.copy(),
+            "landmark_likelihoods": self.landmark_likelihoods.copy(),
+            "likelihood": number(self.likelihood),
+            "certainty": number(self.certainty),
+            "success": flag(self.success),
+            "view": count(self.view),
+        }
+
+    @classmethod
+    def read(cls, state: StateReader, model: LandmarkModel) -> FitState:
+        """Make a fit state of what :meth:`state` returned; KeyError or ValueError if it does not fit the model."""
+        n = model.pdm.n_points
+        return cls(
+            state.array("params_global", (6,), np.float32),
+            state.array("params_local", (model.pdm.n_modes,), np.float32),
+            state.array("landmarks", (2 * n,), np.float32),
+            state.array("landmark_likelihoods", (n,), np.float32),
+            state.number("likelihood"),
+            state.number("certainty"),
+            state.flag("success"),
+            state.count("view", below=max([1, *(len(experts.centres) for experts in model.scales)])),
+        )
+
+    def is_finite(self) -> bool:
+        """Whether every number is one."""
+        # The landmarks are the parameters' projection: not finite if one of these is not.
+        return (
+            math.isfinite(self.likelihood)
+            and bool(np.isfinite(self.landmarks).all())
+            and bool(np.isfinite(self.landmark_likelihoods).all())
+        )
+
 
 @dataclass
 class _Workspace:
@@ -85,6 +123,11 @@ class Fitter:
     threads : int
         Threads for the response maps. Results do not depend on it.
 
+    Raises
+    ------
+    ValueError
+        If `threads` is less than 1.
+
     References
     ----------
     Baltrusaitis, Robinson, Morency: Constrained Local Neural Fields for Robust Facial Landmark Detection in the Wild.
@@ -93,23 +136,70 @@ class Fitter:
     """
 
     def __init__(self, model: LandmarkModel, parameters: FitParameters, threads: int = 1) -> None:
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, got {threads}")
         self.model = model
         self.parameters = parameters
         self.threads = threads
         self.parts = tuple(Fitter(p.model, p.parameters, threads) for p in model.parts)
         self._workspace = _Workspace(model.pdm.n_points)
+        steps = [self._mean_shift_of(k) for k in range(len(model.scales))]
+        self._mean_shifts = tuple(algorithm for algorithm, _ in steps)
+        self._weight_factors = tuple(factor for _, factor in steps)
         self.reset()
+
+    def __reduce__(self) -> Rebuilding:
+        arguments = {"model": self.model, "parameters": self.parameters, "threads": self.threads}
+        return rebuilt, (type(self), arguments, self.state())
 
     def reset(self) -> None:
         """Forget the face, and those of the parts."""
-        self.state = FitState.at_rest(self.model.pdm.n_points, self.model.pdm.n_modes)
+        self.present = FitState.at_rest(self.model.pdm.n_points, self.model.pdm.n_modes)
         for part in self.parts:
             part.reset()
 
+    def state(self) -> State:
+        """Copy what the next fit depends on, parts included, as plain arrays."""
+        state = self.present.state()
+        for i, part in enumerate(self.parts):
+            state |= below(f"parts.{i}", part.state())
+        return state
+
+    def restore(self, state: StateLike) -> None:
+        """Go on from what :meth:`state` returned.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an entry is missing, is not of this model, or is unknown; the fitter is left as it was.
+        """
+        reader = StateReader(state)
+        read = self.read(reader)
+        reader.expect_end()
+        self.adopt(read)
+
+    def read(self, state: StateReader) -> list[FitState]:
+        """Check a state; return the fit states of this fitter and of its parts for :meth:`adopt`."""
+        states = [FitState.read(state, self.model)]
+        for i, part in enumerate(self.parts):
+            states += part.read(state.nested(f"parts.{i}"))
+        return states
+
+    def adopt(self, states: list[FitState]) -> None:
+        """Go on from what :meth:`read` returned."""
+        remaining = iter(states)
+        for fitter in self._all():
+            fitter.present = next(remaining)
+
+    def _all(self) -> Iterator[Fitter]:
+        yield self
+        for part in self.parts:
+            yield from part._all()
+
     def start(self, box: npt.ArrayLike, rotation: npt.ArrayLike = (0.0, 0.0, 0.0)) -> None:
         """Put the mean shape into a box."""
-        self.state.params_local = np.zeros(self.model.pdm.n_modes, np.float32)
-        self.state.params_global = self.model.pdm.params_from_box(box, None, rotation)
+        self.present.params_local = np.zeros(self.model.pdm.n_modes, np.float32)
+        self.present.params_global = self.model.pdm.params_from_box(box, None, rotation)
 
     def detect(
         self,
@@ -120,10 +210,14 @@ class Fitter:
         validate: bool = True,
     ) -> bool:
         """Fit from the present state; sets landmarks, certainty and success, and returns success."""
-        state = self.state
+        state = self.present
+        before = state.params_global, state.params_local
         fitted = self.fit(grey, windows)
         state.landmarks = self.model.pdm.project_planar(state.params_global, state.params_local)
-        if parts and self.parameters.use_parts and self.parts:
+        if not state.is_finite():
+            fitted = False
+            self._undo(*before)
+        elif parts and self.parameters.use_parts and self.parts:
             self._fit_parts(grey)
         if validate and self.parameters.validate and self.model.validator is not None and fitted:
             state.certainty = self.model.validator.certainty(state.params_global[1:4], grey, state.landmarks)
@@ -136,79 +230,95 @@ class Fitter:
         return state.success
 
     def fit(self, grey: npt.NDArray[np.uint8], windows: tuple[int, ...]) -> bool:
-        """Rigid, then full mean shift at every scale whose window is not 0. False if the face becomes too small."""
-        state, pdm, settings = self.state, self.model.pdm, self.parameters
+        """Rigid, then full mean shift at every scale whose window is not 0; False if the face becomes too small."""
+        state, scales = self.present, self.model.scales
         g, p = state.params_global.copy(), state.params_local.copy()
         state.params_global, state.params_local = g, p
-        scales = self.model.scales
         windows = (*windows, *(0,) * len(scales))
-        for k, experts in enumerate(scales):
-            window = windows[k]
-            if window == 0:
+        for k in range(len(scales)):
+            if windows[k] == 0:
                 continue
             if not (np.isfinite(g).all() and abs(g[0]) > _NO_SIZE):
                 return False  # points without extent have no similarity to the reference frame
-            regularisation, sigma, weight_factor = self._refined(k)
-            base = pdm.project_planar(g, p)
-            to_reference, to_image = pdm.reference_frame(base, p, experts.scale)
-            view = state.view = nearest_view(experts.centres, g[1:4])
-            maps = self._workspace.maps_for(window)
-            experts.responses(grey, base, to_image, window, view, maps, self.threads)
-
-            step = partial(
-                pdm.mean_shift_fit,
-                responses=maps,
-                visible=experts.visibility[view],
-                weights=np.float32(weight_factor) * experts.confidence[view] if weight_factor > 0 else None,
-                base=base,
-                kernel=kernel_table(window, sigma),
-                to_reference=to_reference,
-                to_image=to_image,
-                params_global=g,
-                params_local=p,
-                iterations=settings.iterations,
-                regularisation=regularisation,
-                sigma=sigma,
-            )
-            step(rigid=True)
-            if k == len(scales) - 1 or windows[k + 1] == 0 or g[0] < LIKELIHOOD_FACE_SCALE:
-                state.landmark_likelihoods = np.empty(pdm.n_points, np.float32)
-                state.likelihood = step(rigid=False, likelihoods=state.landmark_likelihoods)
-            else:
-                step(rigid=False)
+            last = k == len(scales) - 1 or windows[k + 1] == 0
+            self._climb(k, self._responses(grey, k, windows[k]), last=last)
             if not g[0] >= SMALLEST_FACE_SCALE:
                 return False
         return True
 
-    def _refined(self, scale_index: int) -> tuple[float, float, float]:
-        """Regularisation, sigma and weight factor at a scale. OpenFace 2.2: LandmarkDetectorModel.cpp, Fit."""
+    def _responses(self, grey: npt.NDArray[np.uint8], k: int, window: int) -> Responses:
+        """Look around the present shape with the patch experts of a scale."""
+        state, pdm, experts = self.present, self.model.pdm, self.model.scales[k]
+        base = pdm.project_planar(state.params_global, state.params_local)
+        to_reference, to_image = pdm.reference_frame(base, state.params_local, experts.scale)
+        view = state.view = nearest_view(experts.centres, state.params_global[1:4])
+        maps = self._workspace.maps_for(window)
+        experts.responses(grey, base, to_image, window, view, maps, self.threads)
+        factor = self._weight_factors[k]
+        weights = np.float32(factor) * experts.confidence[view] if factor > 0 else None
+        return Responses(maps, experts.visibility[view], weights, base, to_reference, to_image)
+
+    def _climb(self, k: int, responses: Responses, *, last: bool) -> None:
+        """Rigid, then full mean shift, in place; the likelihoods are those of the last scale."""
+        state, mean_shift = self.present, self._mean_shifts[k]
+        g, p = state.params_global, state.params_local
+        mean_shift(responses, g, p, rigid=True)
+        if last or g[0] < LIKELIHOOD_FACE_SCALE:
+            state.landmark_likelihoods = np.empty(self.model.pdm.n_points, np.float32)
+            state.likelihood = mean_shift(
+                responses, g, p, rigid=False, likelihoods=state.landmark_likelihoods
+            )
+        else:
+            mean_shift(responses, g, p, rigid=False)
+
+    def _mean_shift_of(self, k: int) -> tuple[MeanShift, float]:
+        """Algorithm and weight factor of a scale. OpenFace 2.2: LandmarkDetectorModel.cpp, Fit."""
         s = self.parameters
-        if not s.refine:
-            return s.regularisation, s.sigma, s.weight_factor
-        q = math.log2(self.model.scales[min(scale_index, 2)].scale / 0.25)
-        regularisation = s.regularisation - 15.0 * q
-        if regularisation <= 0:
-            regularisation = 0.001
-        return regularisation, s.sigma + 0.25 * q, s.weight_factor + 2.0 * s.weight_factor * q
+        regularisation, sigma, weight_factor = s.regularisation, s.sigma, s.weight_factor
+        if s.refine:
+            q = math.log2(self.model.scales[min(k, 2)].scale / 0.25)
+            regularisation = regularisation - 15.0 * q
+            if regularisation <= 0:
+                regularisation = 0.001
+            sigma, weight_factor = sigma + 0.25 * q, weight_factor + 2.0 * weight_factor * q
+        algorithm = MeanShift(
+            self.model.pdm, sigma=sigma, regularisation=regularisation, iterations=s.iterations
+        )
+        return algorithm, weight_factor
+
+    def _undo(self, params_global: Float32Array, params_local: Float32Array) -> None:
+        """Undo a fit that overflowed: go back to its start, or to rest if that is not finite either."""
+        landmarks = self.model.pdm.project_planar(params_global, params_local)
+        rest = FitState.at_rest(self.model.pdm.n_points, self.model.pdm.n_modes)
+        state = self.present
+        state.params_global, state.params_local, state.landmarks = params_global, params_local, landmarks
+        state.landmark_likelihoods, state.likelihood = rest.landmark_likelihoods, rest.likelihood
+        if not state.is_finite():
+            state.params_global, state.params_local = rest.params_global, rest.params_local
+            state.landmarks = rest.landmarks
 
     def _fit_parts(self, grey: npt.NDArray[np.uint8]) -> None:
-        state, pdm = self.state, self.model.pdm
+        state, pdm = self.present, self.model.pdm
         whole = state.landmarks.reshape(2, -1)
+        merged = whole.copy()
         used = False
         for part, fitter in zip(self.model.parts, self.parts, strict=True):
             n = part.model.pdm.n_points
             points = np.zeros((2, n), np.float32)
             points[:, part.part_index] = whole[:, part.whole_index]
             g, p = part.model.pdm.fit_planar(points.reshape(-1))
-            fitter.state.params_global, fitter.state.params_local = g, p
+            if not (np.isfinite(g).all() and np.isfinite(p).all()):
+                fitter.reset()  # its points have no extent; those of the whole face stay
+                continue
+            fitter.present.params_global, fitter.present.params_local = g, p
             if state.params_global[0] > PARTS_FACE_SCALE * part.model.scales[0].scale:
                 fitter.detect(grey, part.parameters.windows_init)
                 used = True
             else:
-                fitter.state.landmarks = part.model.pdm.project_planar(g, p)
+                fitter.present.landmarks = part.model.pdm.project_planar(g, p)
+            merged[:, part.whole_index] = fitter.present.landmarks.reshape(2, -1)[:, part.part_index]
         if used:
-            merged = whole.copy()
-            for part, fitter in zip(self.model.parts, self.parts, strict=True):
-                merged[:, part.whole_index] = fitter.state.landmarks.reshape(2, -1)[:, part.part_index]
-            state.params_global, state.params_local = pdm.fit_planar(merged.reshape(-1))
-            state.landmarks = pdm.project_planar(state.params_global, state.params_local)
+            g, p = pdm.fit_planar(merged.reshape(-1))
+            if np.isfinite(g).all() and np.isfinite(p).all():
+                state.params_global, state.params_local = g, p
+                state.landmarks = pdm.project_planar(g, p)

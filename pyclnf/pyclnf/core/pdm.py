@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..errors import ModelFileError
+from ..geometry import euler_to_matrix
 from ..io import PDMFile, read_pdm
-from .geometry import euler_to_matrix
+from ..overlap import checked_box
+from .arrays import frozen
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -38,15 +41,37 @@ class PDM:
     eigenvalues : array_like, shape (m,)
         Variance of each mode.
 
+    Notes
+    -----
+    A model does not change: its arrays are read-only copies, and threads can share it.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together, hold values that are not finite, or variances that are not positive.
+
+    Examples
+    --------
+    >>> from pyclnf import PDM
+    >>> from pyclnf.models import open_model_path
+    >>> pdm = PDM.from_file(open_model_path().parent / "pdm_68_open.txt")
+    >>> params_global = pdm.params_from_box((100, 80, 120, 130))
+    >>> landmarks = pdm.project(params_global, [0.0] * pdm.n_modes)
+    >>> landmarks.shape
+    (68, 2)
+    >>> found, _ = pdm.fit_landmarks(landmarks)
+    >>> bool(abs(found[0] - params_global[0]) < 1e-3)  # px/mm
+    True
+
     References
     ----------
     OpenFace 2.2, ``LandmarkDetector/src/PDM.cpp``.
     """
 
     def __init__(self, mean: npt.ArrayLike, basis: npt.ArrayLike, eigenvalues: npt.ArrayLike) -> None:
-        self.mean: Float32Array = np.ascontiguousarray(mean, dtype=np.float32).reshape(-1)
-        self.basis: Float32Array = np.ascontiguousarray(basis, dtype=np.float32)
-        self.eigenvalues: Float32Array = np.ascontiguousarray(eigenvalues, dtype=np.float32).reshape(-1)
+        self.mean = frozen(mean, np.float32).reshape(-1)
+        self.basis = frozen(basis, np.float32)
+        self.eigenvalues = frozen(eigenvalues, np.float32).reshape(-1)
         if (
             self.basis.ndim != 2
             or self.basis.shape != (self.mean.size, self.eigenvalues.size)
@@ -56,7 +81,20 @@ class PDM:
                 f"a PDM needs mean (3n,), basis (3n, m) and eigenvalues (m,), got {self.mean.shape}, "
                 f"{self.basis.shape} and {self.eigenvalues.shape}"
             )
-        self._core = _core.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
+        if not all(np.isfinite(array).all() for array in (self.mean, self.basis, self.eigenvalues)):
+            raise ValueError("a PDM needs finite values")
+        if not (self.eigenvalues > 0).all():
+            raise ValueError("the variances of a PDM must be positive")
+        self.compiled = _core.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
+
+    def __copy__(self) -> PDM:
+        return self
+
+    def __deepcopy__(self, memo: object) -> PDM:
+        return self
+
+    def __reduce__(self) -> tuple[type[PDM], tuple[Float32Array, Float32Array, Float32Array]]:
+        return type(self), (self.mean, self.basis, self.eigenvalues)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> PDM:
@@ -67,7 +105,11 @@ class PDM:
         pyclnf.errors.ModelFileError
             If the file is missing, truncated or malformed.
         """
-        return cls.from_data(read_pdm(path))
+        data = read_pdm(path)
+        try:
+            return cls.from_data(data)
+        except ValueError as error:
+            raise ModelFileError(path, None, str(error)) from error
 
     @classmethod
     def from_data(cls, data: PDMFile) -> PDM:
@@ -86,12 +128,12 @@ class PDM:
 
     @cached_property
     def mean_points(self) -> Float32Array:
-        """Mean shape, (n, 3), mm."""
-        return np.ascontiguousarray(self.mean.reshape(3, -1).T)
+        """Mean shape, (n, 3), mm; read-only."""
+        return frozen(self.mean.reshape(3, -1).T, np.float32)
 
     def shape_3d(self, params_local: npt.ArrayLike) -> Float32Array:
         """Unrotated 3D shape, (n, 3), mm."""
-        planar = self._core.shape_3d(_f32(params_local, self.n_modes, "params_local"))
+        planar = self.compiled.shape_3d(_f32(params_local, self.n_modes, "params_local"))
         return np.ascontiguousarray(planar.reshape(3, -1).T)
 
     def project(self, params_global: npt.ArrayLike, params_local: npt.ArrayLike) -> Float32Array:
@@ -103,7 +145,7 @@ class PDM:
 
     def project_planar(self, params_global: Float32Array, params_local: Float32Array) -> Float32Array:
         """Landmarks as the optimiser keeps them: (2n,), all x then all y."""
-        out: Float32Array = self._core.project(params_global, params_local)
+        out: Float32Array = self.compiled.project(params_global, params_local)
         return out
 
     def jacobian(
@@ -117,14 +159,14 @@ class PDM:
             Columns: scale, three body-frame rotation increments, tx, ty, modes.
         """
         g, p = _f32(params_global, 6, "params_global"), _f32(params_local, self.n_modes, "params_local")
-        return np.ascontiguousarray(self._core.jacobian(g, p, rigid).T)
+        return np.ascontiguousarray(self.compiled.jacobian(g, p, rigid).T)
 
     def updated(
         self, params_global: npt.ArrayLike, params_local: npt.ArrayLike, step: npt.ArrayLike
     ) -> tuple[Float32Array, Float32Array]:
         """Parameters after a step in the coordinates of :meth:`jacobian`; the rotation stays a rotation."""
         g, p = _f32(params_global, 6, "params_global"), _f32(params_local, self.n_modes, "params_local")
-        out: tuple[Float32Array, Float32Array] = self._core.update(
+        out: tuple[Float32Array, Float32Array] = self.compiled.update(
             g, p, np.ascontiguousarray(step, dtype=np.float32).reshape(-1)
         )
         return out
@@ -149,16 +191,24 @@ class PDM:
         Returns
         -------
         ndarray, shape (6,), float32
+            Of scale 0 if the shape has no extent.
+
+        Raises
+        ------
+        ValueError
+            If the box is not four finite numbers with a positive size.
         """
-        x, y, width, height = (float(v) for v in np.asarray(box, dtype=np.float64).reshape(4))
+        x, y, width, height = (float(v) for v in checked_box(box))
         p = np.zeros(self.n_modes, np.float32) if params_local is None else params_local
         seen = (self.shape_3d(p) @ euler_to_matrix(rotation).astype(np.float32).T)[:, :2]
         low, high = seen.min(axis=0), seen.max(axis=0)
-        scale = (width / (high[0] - low[0]) + height / (high[1] - low[1])) / 2.0
-        centre = np.array([x + width / 2.0, y + height / 2.0]) - scale * (low + high) / 2.0
-        return np.array(
-            [scale, *np.asarray(rotation, dtype=np.float64).reshape(3), *centre], dtype=np.float32
-        )
+        extent = high - low
+        with np.errstate(over="ignore", invalid="ignore"):  # boxes beyond float32 give infinities
+            scale = (width / extent[0] + height / extent[1]) / 2.0 if (extent > 0).all() else 0.0
+            centre = np.array([x + width / 2.0, y + height / 2.0]) - scale * (low + high) / 2.0
+            return np.array(
+                [scale, *np.asarray(rotation, dtype=np.float64).reshape(3), *centre], dtype=np.float32
+            )
 
     def bounding_box(self, params_global: npt.ArrayLike, params_local: npt.ArrayLike) -> Float32Array:
         """Tight box of the landmarks: x, y, width, height in px."""
@@ -182,7 +232,8 @@ class PDM:
         -------
         params_global : ndarray, shape (6,), float32
         params_local : ndarray, shape (m,), float32
-            Not clamped to three standard deviations.
+            Not clamped to three standard deviations. Where a landmark is not finite, the global parameters are NaN and
+            these 0.
 
         References
         ----------
@@ -191,13 +242,15 @@ class PDM:
         points = np.asarray(landmarks, dtype=np.float32)
         if points.shape != (self.n_points, 2):
             raise ValueError(f"landmarks must be ({self.n_points}, 2), got {points.shape}")
+        if not np.isfinite(points).all():
+            return np.full(6, np.nan, np.float32), np.zeros(self.n_modes, np.float32)
         return self.fit_planar(np.ascontiguousarray(points.T).reshape(-1), rotation)
 
     def fit_planar(
         self, landmarks: Float32Array, rotation: npt.ArrayLike = (0.0, 0.0, 0.0)
     ) -> tuple[Float32Array, Float32Array]:
         """Like :meth:`fit_landmarks`, for landmarks as (2n,), all x then all y."""
-        out: tuple[Float32Array, Float32Array] = self._core.fit_landmarks(
+        out: tuple[Float32Array, Float32Array] = self.compiled.fit_landmarks(
             landmarks, np.ascontiguousarray(rotation, dtype=np.float32).reshape(-1)
         )
         return out
@@ -219,65 +272,7 @@ class PDM:
         Returns
         -------
         to_reference, to_image : ndarray, shape (2, 2), float32
-            :func:`~pyclnf.core.geometry.align_similarity` of the two shapes, and its inverse.
+            :func:`~pyclnf.geometry.align_similarity` of the two shapes, and its inverse.
         """
-        out: tuple[Float32Array, Float32Array] = self._core.reference_frame(landmarks, params_local, scale)
+        out: tuple[Float32Array, Float32Array] = self.compiled.reference_frame(landmarks, params_local, scale)
         return out
-
-    def mean_shift_fit(
-        self,
-        *,
-        responses: Float32Array,
-        visible: npt.NDArray[np.uint8],
-        weights: Float32Array | None,
-        base: Float32Array,
-        kernel: Float32Array,
-        to_reference: Float32Array,
-        to_image: Float32Array,
-        params_global: Float32Array,
-        params_local: Float32Array,
-        rigid: bool,
-        iterations: int,
-        regularisation: float,
-        sigma: float,
-        likelihoods: Float32Array | None = None,
-    ) -> float:
-        """Regularised landmark mean shift on response maps; updates both parameter arrays in place.
-
-        Parameters
-        ----------
-        responses : ndarray, shape (n, window, 16), float32
-        visible : ndarray, shape (n,), uint8
-        weights : ndarray, shape (n,), float32, or None
-            Of the landmarks; None for equal ones.
-        base : ndarray, shape (2n,), float32
-            Planar landmarks on which the maps are centred.
-        kernel : ndarray, shape (10 * window, 16), float32
-            See :func:`pyclnf.core.mean_shift.kernel_table`.
-        to_reference, to_image : ndarray, shape (2, 2), float32
-            Similarities between the image and the frame of the maps.
-        params_global, params_local : ndarray, float32
-            Start, and result.
-        rigid : bool
-            Update the global parameters only.
-        iterations : int
-            At most; the fit stops when the shape moves less than 0.01 px in all.
-        regularisation, sigma : float
-        likelihoods : ndarray, shape (n,), float32, optional
-            Receives the likelihood of each landmark, -1e8 where it is not visible.
-
-        Returns
-        -------
-        float
-            Mean log likelihood if `likelihoods` is given, else 0.
-
-        References
-        ----------
-        OpenFace 2.2, ``LandmarkDetectorModel.cpp``, ``NU_RLMS``.
-        """
-        return float(
-            self._core.rlms(
-                responses, visible, weights, base, kernel, to_reference, to_image,
-                params_global, params_local, rigid, iterations, regularisation, sigma, likelihoods,
-            )
-        )  # fmt: skip

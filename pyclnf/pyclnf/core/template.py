@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .image import warp_affine_u8
+from .._state import State, StateLike, StateReader, number
+from ..image import warp_affine_u8
 from .optimizer import FitState
 from .pdm import PDM
 
@@ -35,6 +36,34 @@ class FaceTemplate:
         x, y, w, h = (int(v) for v in pdm.bounding_box(state.params_global, state.params_local))
         crop, _ = _cut(grey, x, y, w, h)
         return cls(crop.copy(), scale) if crop.size else None
+
+    def state(self) -> State:
+        """Copy everything, as plain arrays."""
+        return {"pixels": self.pixels.copy(), "scale": number(self.scale)}
+
+    @classmethod
+    def from_state(cls, state: StateLike) -> FaceTemplate:
+        """Make a template of what :meth:`state` returned.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If an entry is missing, not as it must be, or unknown.
+        """
+        reader = StateReader(state)
+        template = cls.read(reader)
+        reader.expect_end()
+        return template
+
+    @classmethod
+    def read(cls, state: StateReader) -> FaceTemplate:
+        """Like :meth:`from_state`, from entries that are read one by one."""
+        pixels, scale = state.array("pixels", (None, None), np.uint8), state.number("scale")
+        if pixels.size == 0:
+            raise state.error("pixels", "must not be empty")
+        if scale <= 0:
+            raise state.error("scale", f"must be positive, got {scale}")
+        return cls(pixels, scale)
 
     def shift(self, state: FitState, pdm: PDM, grey: Grey) -> None:
         """Translate the global parameters to the best match in twice the area around the last position.

@@ -11,6 +11,7 @@ from .. import _core
 from ..errors import ModelFileError
 from ..io import ConvLayer, FullyConnected, MaxPool, ReLU, ValidatorFile, read_validator
 from ..io import ValidatorView as ViewData
+from .arrays import frozen
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -24,25 +25,37 @@ class DetectionValidator:
     ----------
     data : ValidatorFile
 
+    Raises
+    ------
+    ValueError
+        If its views have different numbers of landmarks, or layers that the compiled network cannot run.
+
     References
     ----------
     OpenFace 2.2, ``LandmarkDetectionValidator.cpp``.
     """
 
     def __init__(self, data: ValidatorFile) -> None:
-        self.orientations = data.orientations
+        self.orientations = frozen(data.orientations, np.float64)
         self.n_points = len(data.views[0].warp.destination)
-        self._data = data
-        self._views: dict[int, _core.ValidatorView] = {}
+        if any(len(view.warp.destination) != self.n_points for view in data.views):
+            raise ValueError("views of the validator have different numbers of landmarks")
+        self._views = tuple(_network(view, self.n_points) for view in data.views)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> DetectionValidator:
-        """Read a validator in OpenFace's format."""
+        """Read a validator in OpenFace's format.
+
+        Raises
+        ------
+        pyclnf.errors.MissingModelError, pyclnf.errors.ModelFileError
+            If the file is not there, is malformed, or holds a network that cannot be run.
+        """
         data = read_validator(path)
-        for view in data.views:
-            if len(view.warp.destination) != len(data.views[0].warp.destination):
-                raise ModelFileError(path, 0, "views of the validator have different numbers of landmarks")
-        return cls(data)
+        try:
+            return cls(data)
+        except ValueError as error:
+            raise ModelFileError(path, None, str(error)) from error
 
     def view_of(self, rotation: npt.ArrayLike) -> int:
         """Index of the view nearest to pitch, yaw, roll in radians."""
@@ -76,14 +89,9 @@ class DetectionValidator:
         if x1 - x0 <= 1 or y1 - y0 <= 1:
             return 0.0
         shifted = landmarks - np.repeat(np.array([x0, y0], np.float32), x.size)
-        output = self._view(self.view_of(rotation)).forward(grey[y0:y1, x0:x1], shifted)
+        output = self._views[self.view_of(rotation)].forward(grey[y0:y1, x0:x1], shifted)
         bins = output.size
         return float(np.float32(1.0 - (int(np.argmax(output)) + 0.5) / bins))
-
-    def _view(self, index: int) -> _core.ValidatorView:
-        if index not in self._views:
-            self._views[index] = _network(self._data.views[index], self.n_points)
-        return self._views[index]
 
 
 def _clip(value: float, size: int) -> int:
@@ -126,6 +134,6 @@ def _network(data: ViewData, n_points: int) -> _core.ValidatorView:
                 np.ascontiguousarray(weights.reshape(weights.shape[0], -1)), layer.bias.reshape(-1), relu
             )
             maps, size = layer.bias.size, (1, 1)
-        elif not isinstance(layer, ReLU):
-            raise ValueError(f"validator layer {type(layer).__name__} is not supported")
+        elif k == 0 or not isinstance(data.layers[k - 1], ConvLayer | FullyConnected):
+            raise ValueError("a ReLU that follows neither a convolution nor a fully connected layer")
     return view

@@ -6,6 +6,7 @@ from .ccnf import CCNFExpert, CCNFFile, read_ccnf
 from .cen import CENExpert, CENFile, DenseLayer, read_cen, write_cen
 from .description import (
     EarlyTermination,
+    FitFactors,
     ModelDescription,
     PartDescription,
     SubModelDescription,
@@ -24,7 +25,6 @@ from .validator import (
     MaxPool,
     PieceWiseWarp,
     ReLU,
-    Sigmoid,
     ValidatorFile,
     ValidatorView,
     read_validator,
@@ -41,6 +41,7 @@ __all__ = [
     "ConvLayer",
     "DenseLayer",
     "EarlyTermination",
+    "FitFactors",
     "FullyConnected",
     "Layer",
     "MaxPool",
@@ -52,7 +53,6 @@ __all__ = [
     "SVRExpert",
     "SVRFile",
     "SVRModality",
-    "Sigmoid",
     "SubModelDescription",
     "TextReader",
     "ValidatorFile",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,29 @@ class PartDescription:
     pairs: npt.NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class FitFactors:
+    """How a model's fit departs from OpenFace's settings for CLNF.
+
+    Attributes
+    ----------
+    sigma : float
+        Times the width of the kernel density estimate.
+    regularisation : float
+        Times the weight of the shape prior.
+    """
+
+    sigma: float = 1.0
+    regularisation: float = 1.0
+
+
+CECLM_FACTORS = FitFactors(1.5, 0.9)
+# OpenFace knows CE-CLM by the name of its file. OpenFace 2.2: LandmarkDetectorParameters.cpp
+_CECLM_NAME = "main_ceclm_general"
+_FACTOR_NAMES = {"sigma_factor": "sigma", "regularisation_factor": "regularisation"}
+_FACTOR_RANGE = (0.01, 100.0)
+
+
 @dataclass(frozen=True, eq=False)
 class ModelDescription:
     """A main description (`main_*.txt`).
@@ -47,12 +72,16 @@ class ModelDescription:
         Nested models in file order, in which their results are merged.
     validator : Path or None
         Detection validator.
+    fit_factors : FitFactors
+        Of its FitSettings line. Without one, OpenFace's rule: those of CE-CLM for a file named
+        ``main_ceclm_general``, of CLNF for any other.
     """
 
     path: Path
     landmark_detector: Path
     parts: tuple[PartDescription, ...]
     validator: Path | None
+    fit_factors: FitFactors
 
 
 @dataclass(frozen=True)
@@ -66,7 +95,7 @@ class SubModelDescription:
     pdm : Path
         Point distribution model.
     ccnf, cen, svr : tuple of Path
-        Patch experts, one file a scale, in the order of the scales.
+        Patch experts, one file per scale, in the order of the scales.
     early_termination : Path or None
         Early-termination thresholds.
     """
@@ -81,12 +110,12 @@ class SubModelDescription:
 
 @dataclass(frozen=True, eq=False)
 class EarlyTermination:
-    """Thresholds on the likelihood that spare further starting poses.
+    """Thresholds on the likelihood above which no further starting poses are tried.
 
     Attributes
     ----------
     weights, biases, cutoffs : ndarray, shape (v,), float64
-        One value a view.
+        One value per view.
     """
 
     weights: npt.NDArray[np.float64]
@@ -103,7 +132,9 @@ def description_lines(path: Path) -> Iterator[tuple[int, str, str]]:
         except UnicodeDecodeError:
             raise ModelFileError(path, offset, "a model description must be UTF-8 text") from None
         if "\0" in line:
-            raise ModelFileError(path, offset, "a model description must be text, this is a binary file")
+            raise ModelFileError(
+                path, offset, "a model description must be a text file, but this is a binary file"
+            )
         key, _, rest = line.strip().partition(" ")
         if key and not key.startswith("#"):
             yield offset, key, rest.strip()
@@ -116,7 +147,8 @@ def read_model_description(path: str | os.PathLike[str]) -> ModelDescription:
     Parameters
     ----------
     path : path-like
-        A `main_*.txt` file.
+        A `main_*.txt` file. A line ``FitSettings sigma_factor 1.5 regularisation_factor 0.9``, which OpenFace ignores,
+        says how the model is fitted whatever the file's name.
 
     Returns
     -------
@@ -132,7 +164,12 @@ def read_model_description(path: str | os.PathLike[str]) -> ModelDescription:
     detector: Path | None = None
     validator: Path | None = None
     parts: list[PartDescription] = []
+    fit: FitFactors | None = None
     for offset, key, rest in description_lines(path):
+        if key == "FitSettings":
+            if fit is not None:
+                raise ModelFileError(path, offset, "a second FitSettings line")
+            fit = _fit_factors(path, offset, rest.split())
         if key not in ("LandmarkDetector", "LandmarkDetector_part", "DetectionValidator"):
             continue
         words = rest.split()
@@ -147,7 +184,28 @@ def read_model_description(path: str | os.PathLike[str]) -> ModelDescription:
             parts.append(PartDescription(target, *_part_fields(path, offset, words[1:])))
     if detector is None:
         raise ModelFileError(path, None, "no LandmarkDetector line: this is not a main model description")
-    return ModelDescription(path, detector, tuple(parts), validator)
+    if fit is None:
+        fit = CECLM_FACTORS if path.stem == _CECLM_NAME else FitFactors()
+    return ModelDescription(path, detector, tuple(parts), validator, fit)
+
+
+def _fit_factors(path: Path, offset: int, words: list[str]) -> FitFactors:
+    values: dict[str, float] = {}
+    low, high = _FACTOR_RANGE
+    for name, word in zip_longest(words[::2], words[1::2], fillvalue=""):
+        try:
+            value = float(word)
+        except ValueError:
+            value = nan
+        if name not in _FACTOR_NAMES or _FACTOR_NAMES[name] in values or not low <= value <= high:
+            raise ModelFileError(
+                path,
+                offset,
+                f"FitSettings takes {' and '.join(_FACTOR_NAMES)}, each once and followed by a number from "
+                f"{low} to {high}, not '{name} {word}'",
+            )
+        values[_FACTOR_NAMES[name]] = value
+    return FitFactors(**values)
 
 
 def _part_fields(path: Path, offset: int, words: list[str]) -> tuple[str, npt.NDArray[np.int32]]:
@@ -207,7 +265,7 @@ def read_early_termination(path: str | os.PathLike[str]) -> EarlyTermination:
     Parameters
     ----------
     path : path-like
-        Text file of three numbers a view.
+        Text file of three numbers per view.
 
     Returns
     -------
@@ -220,7 +278,7 @@ def read_early_termination(path: str | os.PathLike[str]) -> EarlyTermination:
     """
     reader = TextReader(path)
     if reader.remaining == 0 or reader.remaining % 3:
-        raise reader.error(f"{reader.remaining} numbers instead of three for each view")
+        raise reader.error(f"{reader.remaining} numbers, expected three for each view")
     n_views = reader.remaining // 3
     return EarlyTermination(
         reader.f64s(n_views, "the weights"),

@@ -39,15 +39,10 @@ class MaxPool:
 
 @dataclass(frozen=True)
 class ReLU:
-    """max(x, 0)."""
+    """max(x, 0); stands after a convolution or a fully connected layer."""
 
 
-@dataclass(frozen=True)
-class Sigmoid:
-    """1 / (1 + exp(-x))."""
-
-
-Layer: TypeAlias = ConvLayer | FullyConnected | MaxPool | ReLU | Sigmoid
+Layer: TypeAlias = ConvLayer | FullyConnected | MaxPool | ReLU
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +121,7 @@ def read_validator(path: str | os.PathLike[str]) -> ValidatorFile:
     Raises
     ------
     MissingModelError, ModelFileError
-        No such file; or it is of another type, truncated or malformed.
+        No such file; or it is of another type, truncated or malformed, or has layers that this package cannot run.
     """
     reader = BinaryReader(path)
     kind = reader.i32("the validator's type")
@@ -147,9 +142,23 @@ def _read_view(reader: BinaryReader) -> ValidatorView:
     warp = _read_warp(reader)
     if warp.n_pixels != mean.size:
         raise reader.error(f"a mean image of {mean.size} px with a warp of {warp.n_pixels} px", start)
+    if not (std > 0).all():
+        raise reader.error("a standard deviation that is not positive", start)
+    if not _relus_follow_weights(layers):
+        raise reader.error("a ReLU that follows neither a convolution nor a fully connected layer", start)
     if not _layers_fit(layers, warp.mask.shape):
         raise reader.error(f"the layers do not fit together on an input of {warp.mask.shape}", start)
     return ValidatorView(mean, std, layers, warp)
+
+
+def _relus_follow_weights(layers: tuple[Layer, ...]) -> bool:
+    """Whether each ReLU can be computed together with the layer before it, as the compiled network does."""
+    before: tuple[Layer | None, ...] = (None, *layers)
+    return all(
+        isinstance(previous, ConvLayer | FullyConnected)
+        for previous, layer in zip(before, layers, strict=False)
+        if isinstance(layer, ReLU)
+    )
 
 
 def _layers_fit(layers: tuple[Layer, ...], image_shape: tuple[int, ...]) -> bool:
@@ -169,7 +178,7 @@ def _layers_fit(layers: tuple[Layer, ...], image_shape: tuple[int, ...]) -> bool
             if layer.weight.shape[0] != shape[0] * shape[1] * shape[2]:
                 return False
             shape = (layer.weight.shape[1], 1, 1)
-    return isinstance(layers[-1], FullyConnected | ReLU | Sigmoid) and shape[1:] == (1, 1) and shape[0] > 0
+    return isinstance(layers[-1], FullyConnected | ReLU) and shape[1:] == (1, 1) and shape[0] > 0
 
 
 def _read_layer(reader: BinaryReader) -> Layer:
@@ -185,7 +194,7 @@ def _read_layer(reader: BinaryReader) -> Layer:
     if kind == _RELU:
         return ReLU()
     if kind == _SIGMOID:
-        return Sigmoid()
+        raise reader.error("sigmoid layers are not supported", start)
     raise reader.error(f"unknown layer type {kind}", start)
 
 
@@ -271,7 +280,7 @@ def _write_layer(writer: BinaryWriter, layer: Layer) -> None:
         writer.matrix(layer.bias.reshape(-1, 1), np.float32)
         writer.matrix(layer.weight, np.float32)
     else:
-        writer.i32({MaxPool: _POOL, ReLU: _RELU, Sigmoid: _SIGMOID}[type(layer)])
+        writer.i32({MaxPool: _POOL, ReLU: _RELU}[type(layer)])
 
 
 def _write_warp(writer: BinaryWriter, warp: PieceWiseWarp) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..io import ConvLayer, FullyConnected, MaxPool, PieceWiseWarp, ReLU, ValidatorView
-from .patches import logistic
+from ..io import ConvLayer, FullyConnected, MaxPool, PieceWiseWarp, ValidatorView
 from .sampling import GRID, sample_grid
 
 
@@ -66,7 +65,7 @@ def normalised_crop(
 
 
 def network(view: ValidatorView, crop: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Output of the network for one crop, one value a bin."""
+    """Output of the network for one crop, one value per bin."""
     maps = crop.astype(np.float64)[None]
     for layer in view.layers:
         if isinstance(layer, ConvLayer):
@@ -81,8 +80,6 @@ def network(view: ValidatorView, crop: npt.NDArray[np.floating]) -> npt.NDArray[
             # Each map is flattened down its columns.
             flat = maps.transpose(0, 2, 1).reshape(-1)
             maps = (flat @ layer.weight + layer.bias)[:, None, None]
-        elif isinstance(layer, ReLU):
-            maps = np.maximum(maps, 0.0)
         else:
-            maps = logistic(maps)
+            maps = np.maximum(maps, 0.0)
     return maps.reshape(-1)

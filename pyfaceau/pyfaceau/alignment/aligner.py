@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pyclnf.core.geometry import align_similarity
-from pyclnf.core.image import to_grey, warp_affine_u8
+from pyclnf.geometry import align_similarity
+from pyclnf.image import to_grey, warp_affine_u8
 from pyfaceau.alignment.face_mask import black_out, rasterise
 
 # OpenFace 2.2: Face_utils.cpp. Points that move little with expression; 30 (tip of the nose bridge) is not

@@ -20,8 +20,9 @@ def main() -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # libav's AV_LOG_QUIET
     from .app import app
-    from .errors import report_error
+    from .errors import report_error, show_choices_plainly
 
+    show_choices_plainly()
     try:
         app(prog_name="pyfaceau")
     except KeyboardInterrupt:

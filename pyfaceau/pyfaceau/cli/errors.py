@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from pathlib import Path
+from typing import TextIO
 
 import typer
 
-from pyclnf.errors import PyCLNFError
+from pyclnf.errors import ModelChoiceWarning, PyCLNFError
 from pymtcnn import PyMTCNNError
 
 from ..errors import PyFaceAUError
@@ -37,3 +40,23 @@ def report_error(error: Exception, about: Path | None = None) -> bool:
         message = f"{about}: {message}"
     typer.echo(f"pyfaceau: error: {message}", err=True)
     return True
+
+
+def show_choices_plainly() -> None:
+    """Print warnings about the choice of models as one line; other warnings as Python does."""
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, ModelChoiceWarning):
+            print(f"pyfaceau: warning: {message}", file=file or sys.stderr)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show

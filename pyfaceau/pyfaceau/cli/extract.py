@@ -12,10 +12,15 @@ import typer
 from .errors import report_error
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..pipeline import FullPythonAUPipeline
     from ..profiling import Profile
 
 logger = logging.getLogger(__name__)
+
+_FORMATS = {"csv": ".csv", "parquet": ".parquet", "openface": ".csv"}
+_OTHER_TABLES = (".xlsx", ".xls", ".tsv", ".txt", ".json", ".ods", ".feather")  # not names of folders
 
 
 def extract(
@@ -33,20 +38,26 @@ def extract(
         str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
     ] = "auto",
     landmarks: Annotated[
-        str, typer.Option(help="ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
-    ] = "ceclm",
+        str, typer.Option(help="auto, ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
+    ] = "auto",
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames of each video.", show_default=False)
     ] = None,
     include: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Columns: gaze, eye_landmarks, pose, landmarks, landmarks_3d, pdm, aus; separated by commas."
+            help="Columns: gaze, eye_landmarks, pose, landmarks, landmarks_3d, pdm, aus; separated by commas.",
+            show_default="pose,aus; all with --format openface",
         ),
-    ] = "pose,aus",
+    ] = None,
     format: Annotated[
-        str, typer.Option(help="csv, parquet, or openface: all 714 columns in OpenFace's number formats.")
-    ] = "csv",
+        str | None,
+        typer.Option(
+            help="csv, parquet, or openface: a CSV in OpenFace's number formats, with its 714 columns unless "
+            "--include names some.",
+            show_default="that of the output's name, else csv",
+        ),
+    ] = None,
     au_models: Annotated[str, typer.Option(help="dynamic, static or both.")] = "dynamic",
     max_faces: Annotated[int, typer.Option(min=1, help="Most faces to follow.")] = 1,
     threads: Annotated[
@@ -57,22 +68,29 @@ def extract(
         bool, typer.Option("--same-person", help="All videos show one person: share the baseline.")
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
-    mtcnn_backend: Annotated[str, typer.Option(help="Backend of the face detector.")] = "auto",
+    detector: Annotated[str, typer.Option(help="mtcnn, haar, or yunet:PATH.")] = "mtcnn",
+    mtcnn_backend: Annotated[
+        str, typer.Option(help="Engine of MTCNN; `pymtcnn backends` lists them.")
+    ] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Write action units, head pose and landmarks of each VIDEO, one row a frame.
 
     A video that fails is named and the others go on; each result is written as soon as it is there.
     """
-    if format not in ("csv", "parquet", "openface"):
-        raise typer.BadParameter(f"--format must be csv, parquet or openface, got {format}")
-    columns = "openface" if format == "openface" else tuple(part.strip() for part in include.split(","))
-    targets = _targets(videos, output, ".parquet" if format == "parquet" else ".csv")
+    if format not in (None, *_FORMATS):
+        raise typer.BadParameter(f"--format must be {', '.join(_FORMATS)}, got {format}")
+    targets = _targets(videos, output, format)
+    columns: Any = None if include is None else tuple(part.strip() for part in include.split(","))
+    if columns is None and format == "openface":
+        columns = "openface"
     pipeline = _pipeline(
         models=models,
         landmarks=landmarks,
         mtcnn_backend=mtcnn_backend,
-        include=columns,
+        detector=detector,
+        include=("pose", "aus") if columns is None else columns,
+        number_format="openface" if format == "openface" else "plain",
         au_models=au_models,
         max_faces=max_faces,
         threads=threads,
@@ -91,20 +109,33 @@ def extract(
                 logger.exception("%s: this should not have happened, please report it", paths[0])
             continue
         for table, file in zip(tables, files, strict=True):
-            frames += len(table)
-            typer.echo(f"{file}: {len(table)} frames, a face in {int(table['success'].sum())}")
+            seen, with_face = _count_frames(table)
+            frames += seen
+            typer.echo(f"{file}: {seen} frames, a face in {with_face}")
     if timing is not None and frames:
         typer.echo(timing.table(frames))
     if failed:
         raise typer.Exit(1)
 
 
-def _targets(videos: Sequence[Path], output: Path, suffix: str) -> list[Path]:
+def _count_frames(table: pd.DataFrame) -> tuple[int, int]:
+    """Count frames, and frames with a face; with several faces a frame has several rows, or none."""
+    with_face = int(table.loc[table["success"] == 1, "frame"].nunique())
+    return max(int(table["frame"].max()) if len(table) else 0, with_face), with_face
+
+
+def _targets(videos: Sequence[Path], output: Path, format: str | None) -> list[Path]:
     """Decide, before any work, which file each video's result goes to."""
     from ..errors import OutputError
     from ..output import FORMATS, check_target
 
-    if output.suffix.lower() in FORMATS and not output.is_dir():
+    suffix = _FORMATS.get(format or "csv", ".csv")
+    named = output.suffix.lower()
+    if format is not None and named in FORMATS and named != suffix and not output.is_dir():
+        raise typer.BadParameter(f"--format {format} writes {suffix} files, but the output is {output}")
+    if named in _OTHER_TABLES and not output.is_dir():
+        raise typer.BadParameter(f"{output}: results are written as {' or '.join(FORMATS)}")
+    if named in FORMATS and not output.is_dir():
         if len(videos) > 1:
             raise typer.BadParameter(f"{output} is one file; give a folder for {len(videos)} videos")
         targets = [output]
@@ -123,10 +154,11 @@ def _targets(videos: Sequence[Path], output: Path, suffix: str) -> list[Path]:
 
 
 def _pipeline(**arguments: Any) -> FullPythonAUPipeline:
+    from ..options import AnalysisOptions
     from ..pipeline import FullPythonAUPipeline
 
     try:
-        return FullPythonAUPipeline(**arguments)
+        return FullPythonAUPipeline.from_options(AnalysisOptions(**arguments))
     except ValueError as error:  # the constructor's way to refuse an argument
         raise typer.BadParameter(str(error)) from error
 

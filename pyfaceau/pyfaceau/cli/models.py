@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from pyclnf.models import DEFAULT_GROUPS, FileStatus, ModelStore
+from pyclnf._commands import Pack, install_models, list_models, verify_models
+from pyclnf.models import OPEN_FOLDER
 
-models_app = typer.Typer(help="OpenFace's model files on this machine.", no_args_is_help=True)
-_MEGABYTE = 1e6
+from ..models import DEFAULT_GROUPS, OPEN_AU_FOLDER, openface_store
+
+models_app = typer.Typer(help="The models on this machine.", no_args_is_help=True)
+_PROGRAM = "pyfaceau"
+_PACKS = (Pack("landmarks", OPEN_FOLDER), Pack("action units", OPEN_AU_FOLDER))
+_Groups = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group",
+        help=f"Only this group; may be repeated. By default {', '.join(DEFAULT_GROUPS)}.",
+        show_default=False,
+    ),
+]
 
 
 @models_app.command("list")
-def list_models(
+def list_command(
     files: Annotated[bool, typer.Option("--files", help="Show every file.")] = False,
 ) -> None:
-    """Show which model files are installed, and where."""
-    store = ModelStore()
-    statuses = store.list()
-    console = Console()
-    console.print(_file_table(statuses) if files else _group_table(statuses))
-    for root in store.roots:
-        console.print(f"searched: {root}", soft_wrap=True, highlight=False)
-    console.print("pyfaceau models install gets what is missing", highlight=False)
+    """Show which models are installed, and where."""
+    list_models(openface_store(), _PACKS, files=files)
 
 
 @models_app.command()
-def verify() -> None:
-    """Compare the installed files with OpenFace 2.2.0's SHA-256."""
-    statuses = ModelStore().verify()
-    wrong = [status for status in statuses if status.state == "wrong"]
-    Console().print(_group_table(statuses))
-    for status in wrong:
-        typer.echo(f"pyfaceau: error: {status.location}: not OpenFace 2.2.0's {status.file.path}", err=True)
-    if wrong or all(status.state == "missing" for status in statuses):
-        typer.echo("pyfaceau: error: run `pyfaceau models install` to get the right files", err=True)
+def verify(group: _Groups = None) -> None:
+    """Compare the installed files with OpenFace 2.2.0's SHA-256, and this installation with stored results."""
+    complete = verify_models(_PROGRAM, openface_store(), _checked(group))
+    if not (_self_check() and complete):
         raise typer.Exit(1)
 
 
@@ -59,35 +57,41 @@ def install(
     accept_license: Annotated[
         bool, typer.Option("--accept-license", help="I have read OpenFace's licence and agree.")
     ] = False,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"Only this group ({', '.join(DEFAULT_GROUPS)}); may be repeated.", show_default=False
-        ),
-    ] = None,
+    group: _Groups = None,
 ) -> None:
-    """Get OpenFace's model files from their official locations, or from a folder, and check them."""
-    store = ModelStore()
-    manifest = store.manifest
+    """Get OpenFace's model files from their official locations, or from a folder, and check them.
+
+    Ends with a self-check: a packaged portrait is analysed and compared with stored results.
+    """
     if source is not None and not source.is_dir():
         raise typer.BadParameter(f"{source} is not a folder")
-    unknown = set(group or ()) - set(manifest.groups)
+    groups = _checked(group)
+    if not install_models(
+        _PROGRAM, openface_store(), groups, accept_license=accept_license, source=source, bar=_DownloadBar
+    ):
+        raise typer.Exit(1)
+    if not _self_check():
+        raise typer.Exit(1)
+
+
+def _self_check() -> bool:
+    """Print how each set of models does; False if one fails."""
+    from ..selfcheck import self_check
+
+    well = True
+    for check in self_check():
+        failed = check.state == "failed"
+        typer.echo(f"{_PROGRAM}: error: {check}" if failed else str(check), err=failed)
+        well = well and not failed
+    return well
+
+
+def _checked(group: list[str] | None) -> tuple[str, ...]:
+    known = openface_store().manifest.groups
+    unknown = set(group or ()) - set(known)
     if unknown:
-        raise typer.BadParameter(
-            f"no group {', '.join(sorted(unknown))}; there are {', '.join(manifest.groups)}"
-        )
-    typer.echo(f"{manifest.licence_name}: {manifest.licence_summary}\n{manifest.licence_url}")
-    if not accept_license:
-        if not sys.stdin.isatty():
-            typer.echo("pyfaceau: error: if you agree, run again with --accept-license", err=True)
-            raise typer.Exit(1)
-        accept_license = typer.confirm("Do you accept this licence?")
-        if not accept_license:
-            raise typer.Exit(1)
-    groups = tuple(group or DEFAULT_GROUPS)
-    with _DownloadBar(sum(file.size for file in manifest.select(*groups))) as bar:
-        added = store.install(groups, accept_license, source, bar)
-    typer.echo(f"{len(added)} files installed in {store.install_root}, all checked")
+        raise typer.BadParameter(f"no group {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return tuple(group or DEFAULT_GROUPS)
 
 
 class _DownloadBar:
@@ -109,23 +113,3 @@ class _DownloadBar:
     def __call__(self, name: str, done: int, total: int) -> None:
         self._done[name] = done
         self._bar.update(self._task, description=name.rsplit("/", 1)[-1], completed=sum(self._done.values()))
-
-
-def _group_table(statuses: Sequence[FileStatus]) -> Table:
-    table = Table("group", "installed", "wrong", "size (MB)")
-    for group in sorted({group for status in statuses for group in status.file.groups}):
-        members = [status for status in statuses if group in status.file.groups]
-        there = sum(status.state != "missing" for status in members)
-        wrong = sum(status.state == "wrong" for status in members)
-        size = sum(status.file.size for status in members) / _MEGABYTE
-        table.add_row(group, f"{there} of {len(members)}", str(wrong or ""), f"{size:.1f}")
-    return table
-
-
-def _file_table(statuses: Sequence[FileStatus]) -> Table:
-    table = Table("file", "groups", "size (MB)", "location")
-    for status in statuses:
-        location = "missing" if status.location is None else str(status.location)
-        size = f"{status.file.size / _MEGABYTE:.3f}"
-        table.add_row(status.file.path, ", ".join(status.file.groups), size, location)
-    return table

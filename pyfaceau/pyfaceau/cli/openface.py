@@ -14,7 +14,7 @@ from .errors import report_error
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyclnf.core.pose import Camera
+    from pyclnf.pose import Camera
 
     from ..output import FileSink, OutputNames
     from ..output.openface_csv import Program
@@ -95,7 +95,7 @@ def _pipeline(models: str, options: OpenFaceOptions, program: Program) -> FullPy
 
 def _run(pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input) -> None:
     """Write all files of one input."""
-    from pyclnf.core.pose import Camera
+    from pyclnf.pose import Camera
 
     from ..errors import ProcessingError
     from ..output import write_of_details, write_openface_csv
@@ -122,6 +122,15 @@ def _run(pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input)
         return
     if "gaze" not in options.groups:
         table = table.drop(columns=list(group_columns("gaze")), errors="ignore")
+    elif not pipeline.engine.has_gaze:
+        # Zeros would be read as a gaze into the camera.
+        absent = [*group_columns("gaze"), *group_columns("eye_landmarks")]
+        table = table.drop(columns=absent, errors="ignore")
+        typer.echo(
+            f"pyfaceau: warning: {entry.path}: the models {pipeline.models.name!r} have no eye models; "
+            "the table has no gaze and eye columns",
+            err=True,
+        )
     write_openface_csv(table, target, entry.program)
     if not options.quiet:
         typer.echo(f"{target}: {len(table)} rows")
@@ -198,10 +207,14 @@ def _sequence(
 def _several_faces(
     pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input, sinks: Sequence[FileSink]
 ) -> pd.DataFrame:
-    from .openface_multi import ImageByImage
+    """Analyse every frame like a single image, as FaceLandmarkVidMulti does."""
+    from ..sequence import SharedSink
+    from ..video import open_video
 
-    frames = ImageByImage(pipeline, pipeline.include, sinks)
-    return frames.to_dataframe(pipeline.process_video(entry.path, progress=not options.quiet, sinks=[frames]))
+    lent = [SharedSink(sink) for sink in sinks]
+    with open_video(entry.path) as source, pipeline.run(mode="images", sinks=lent) as run:
+        run.analyse(source, progress=not options.quiet)
+        return run.finish()
 
 
 def _image(

@@ -116,7 +116,7 @@ class OpenFaceOptions:
     au_static: bool = False
     wild: bool = False
     multi_view: bool = False
-    landmarks: str = "ceclm"
+    landmarks: str = "auto"
     fx: float | None = None
     fy: float | None = None
     cx: float | None = None
@@ -278,7 +278,7 @@ def _options(reader: _Reader) -> OpenFaceOptions:
 def _landmarks(text: str | None) -> str:
     """Find the landmark model that ``-mloc`` means: an existing file, or OpenFace's of that name."""
     if text is None:
-        return "ceclm"
+        return "auto"
     if Path(text).is_file():
         return text
     known = _MODEL_NAMES.get(PurePath(text).stem)

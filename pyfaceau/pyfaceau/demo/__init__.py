@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .report import DEMO_CLIP, DEMO_TRUTH, DemoReport, run_demo
+from .report import DEMO_CLIP, DEMO_PORTRAIT, DEMO_TRUTH, DemoReport, run_demo
 
-__all__ = ["DEMO_CLIP", "DEMO_TRUTH", "DemoReport", "run_demo"]
+__all__ = ["DEMO_CLIP", "DEMO_PORTRAIT", "DEMO_TRUTH", "DemoReport", "run_demo"]

@@ -21,6 +21,8 @@ _DATA = Path(__file__).parent / "data"
 DEMO_CLIP = _DATA / "demo.mp4"
 #: Its truth: frame, timestamp and the intensities (0 to 5) of the action units that it moves.
 DEMO_TRUTH = _DATA / "demo_truth.csv"
+#: One of its frames, without loss, for the self-check of an installation.
+DEMO_PORTRAIT = _DATA / "portrait.png"
 
 _FPS = 25.0  # of the clip
 _CSV, _PLOT, _OVERLAY = "demo.csv", "demo_timeline.png", "demo_overlay.mp4"

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pyfaceau.features.descriptor import HOG_SIZE
 from pyfaceau.features.running_median import RunningMedian
+from pyfaceau.state import State, part_of
 
 # OpenFace 2.2: FaceAnalyser::AddNextFrame. Bins, lowest and highest value.
 HOG_HISTOGRAM = (1000, -0.005, 1.0)
@@ -43,14 +44,14 @@ class DescriptorMedian:
         self._frames = 0
         self.median = np.zeros(HOG_SIZE + geometry_size)
 
-    def update(self, descriptor: NDArray[np.float64], success: bool) -> bool:
+    def update(self, descriptor: NDArray[np.float64], valid: bool) -> bool:
         """Take in the next frame.
 
         Parameters
         ----------
         descriptor : ndarray of shape (4464 + geometry_size,), float64
             Feature vector of the frame; zeros if it has no face.
-        success : bool
+        valid : bool
             Whether the frame has a face.
 
         Returns
@@ -61,33 +62,47 @@ class DescriptorMedian:
         self._frames += 1
         if self._frames % UPDATE_EVERY != 1:
             return False
-        self._hog.update(descriptor[:HOG_SIZE], success)
-        self._geometry.update(descriptor[HOG_SIZE:], success)
+        self._hog.update(descriptor[:HOG_SIZE], valid)
+        self._geometry.update(descriptor[HOG_SIZE:], valid)
         self.median = np.concatenate([self._hog.median, self._geometry.median])
         return True
 
     def reset(self) -> None:
         """Forget everything."""
-        self._hog.reset()
-        self._geometry.reset()
+        geometry_size = len(self.median) - HOG_SIZE
+        # New histograms rather than zeros in the old ones: memory that nobody has written to costs nothing.
+        self._hog = RunningMedian(HOG_SIZE, *HOG_HISTOGRAM, floor=0.0)
+        self._geometry = RunningMedian(geometry_size, *GEOMETRY_HISTOGRAM)
         self._frames = 0
         self.median = np.zeros_like(self.median)
 
-    def state(self) -> dict[str, NDArray[np.generic]]:
-        """Copy all that is needed to go on later, as plain arrays."""
-        state: dict[str, NDArray[np.generic]] = {"frames": np.array(self._frames, np.int64)}
-        state |= {f"hog.{name}": array for name, array in self._hog.state().items()}
-        state |= {f"geometry.{name}": array for name, array in self._geometry.state().items()}
-        state["median"] = self.median.copy()
+    def state(self) -> State:
+        """Copy all that is needed to go on later, as plain arrays.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Histograms by their occupied bins only, so that a short sequence takes some kilobytes a frame and
+            not 27 MB.
+        """
+        state: State = {"frames": np.array(self._frames, np.int64), "median": self.median.copy()}
+        for prefix, median in self._parts().items():
+            dense = median.state()
+            histogram = dense.pop("histogram").reshape(-1)
+            occupied = np.flatnonzero(histogram).astype(np.int32)
+            dense |= {"occupied": occupied, "counts": histogram[occupied]}
+            state |= {f"{prefix}.{name}": array for name, array in dense.items()}
         return state
 
-    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+    def restore(self, state: State, *, without_histograms: bool = False) -> None:
         """Go on from what `state` returned.
 
         Parameters
         ----------
         state : dict of str to ndarray
             As returned by `state`.
+        without_histograms : bool
+            Take over the median alone, which no further frame will change.
 
         Raises
         ------
@@ -96,7 +111,22 @@ class DescriptorMedian:
         """
         if state["median"].shape != self.median.shape:
             raise ValueError(f"median has shape {state['median'].shape}, expected {self.median.shape}")
-        for prefix, median in (("hog.", self._hog), ("geometry.", self._geometry)):
-            median.restore({name[len(prefix) :]: a for name, a in state.items() if name.startswith(prefix)})
+        self.reset()
+        bins = {"hog": HOG_HISTOGRAM[0], "geometry": GEOMETRY_HISTOGRAM[0]}
+        for prefix, median in ({} if without_histograms else self._parts()).items():
+            dense = part_of(state, f"{prefix}.")
+            occupied, counts = dense.pop("occupied"), dense.pop("counts")
+            histogram = np.zeros(len(dense["bin"]) * bins[prefix], np.int32)
+            if (
+                occupied.shape != counts.shape
+                or occupied.dtype != np.int32
+                or (len(occupied) and not 0 <= occupied.min() <= occupied.max() < len(histogram))
+            ):
+                raise ValueError(f"the {prefix} histograms name bins that do not exist")
+            histogram[occupied] = counts
+            median.restore({**dense, "histogram": histogram.reshape(-1, bins[prefix])})
         self._frames = int(state["frames"])
         self.median = np.array(state["median"], np.float64)
+
+    def _parts(self) -> dict[str, RunningMedian]:
+        return {"hog": self._hog, "geometry": self._geometry}

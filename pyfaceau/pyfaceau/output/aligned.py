@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyclnf.io import atomic_write, read_triangulation
 
 from ..alignment import FaceAligner
@@ -73,7 +73,7 @@ class AlignedFaceSink:
         OutputError
             The file cannot be written.
         """
-        if result.success or self._bad_aligned:
+        if result.tracked or self._bad_aligned:
             name = (
                 f"frame_det_{result.face_id:02d}_{result.frame:06d}"
                 if self._sequence
@@ -90,7 +90,7 @@ class AlignedFaceSink:
     def _face(self, result: FrameResult, image: BGRImage) -> npt.NDArray[np.uint8]:
         if self._aligner is None:
             return result.analysis.aligned_face
-        if result.analysis.success:
+        if result.valid:
             return self._aligner.align(image, result.landmarks, result.analysis.params_global).image
         side = self._aligner.size
         return np.zeros((side, side) if self._aligner.grey else (side, side, 3), np.uint8)

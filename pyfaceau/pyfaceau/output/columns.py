@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 N_LANDMARKS = 68
 N_EYE_LANDMARKS = 56  # 28 an eye
 N_MODES = 34  # of OpenFace's face model; other models may have more or fewer
 
+Group: TypeAlias = Literal["gaze", "eye_landmarks", "pose", "landmarks", "landmarks_3d", "pdm", "aus"]
+Include: TypeAlias = Literal["openface"] | Iterable[str]
 # Groups of columns that can be chosen, in the order of OpenFace 2.2's CSV.
 GROUPS = ("gaze", "eye_landmarks", "pose", "landmarks", "landmarks_3d", "pdm", "aus")
 DEFAULT_GROUPS = ("pose", "aus")
@@ -69,7 +72,7 @@ def check_groups(include: Iterable[str]) -> tuple[str, ...]:
         return GROUPS
     if isinstance(include, str):
         raise ValueError(
-            f"columns are 'openface' or a collection of groups such as ({include!r},), not a string"
+            f"include is 'openface' or a collection of groups such as ({include!r},), not a string"
         )
     chosen = set(include)
     unknown = chosen - set(GROUPS)

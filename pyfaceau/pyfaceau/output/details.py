@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyclnf.core.pose import Camera
 from pyclnf.io import atomic_write
+from pyclnf.pose import Camera
 
 from .columns import check_groups
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pyclnf.core.geometry import euler_to_matrix
-from pyclnf.core.pose import Camera
+from pyclnf.geometry import euler_to_matrix
+from pyclnf.pose import Camera
 
 from ..result import FrameResult
 
@@ -26,6 +26,7 @@ _UNSURE: Colour = (40, 40, 230)
 _PRESENT: Colour = (80, 220, 80)
 _ABSENT: Colour = (190, 190, 190)
 _TEXT: Colour = (255, 255, 255)
+_SHADE: Colour = (0, 0, 0)  # around numbers that stand in the frame
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 _HEAD_BOX = 200.0  # mm
@@ -36,6 +37,8 @@ _EYE_OUTLINES = ((slice(0, 8), _IRIS), (slice(8, 20), _EYELID), (slice(20, 28), 
 _EYE_POINTS = 28
 _PUPIL = slice(20, 28)
 _FULL_BAR = 5.0  # intensity
+# Lines of action units, px: height, widths of the name and of the bar, gap to the next panel.
+_LINE, _NAMES, _BAR, _GAP = 17, 44, 70, 14
 
 _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
 _EDGES = tuple(
@@ -83,18 +86,23 @@ def draw_results(
     unit = max(min(height, width) / 480, 0.5)  # sizes follow the frame
     several = len(results) > 1
     shown = [
-        result for result in results if not np.isnan(result.landmarks).any() and (result.success or rejected)
+        result for result in results if not np.isnan(result.landmarks).any() and (result.tracked or rejected)
     ]
     if action_units:  # below the faces
+        panel_unit = min(unit, 2.0) * (0.7 if several else 1.0)
+        width = action_unit_panel_width(panel_unit)
         for panel, result in enumerate(shown):
-            _draw_action_units(image, result, unit, panel, several)
+            heading = f"face {result.face_id}" if several else None
+            draw_action_units(image, result, 4 + panel * width, panel_unit, heading)
     for result in shown:
         _draw_pose(image, result, camera, unit)
         _draw_points(image, result.landmarks, max(1.0, 0.012 * _face_height(result)), _LANDMARK)
         _draw_eyes(image, result, camera, unit)
         if several:
             x, y = result.landmarks.max(axis=0)
-            _text(image, str(result.face_id), (round(float(x)) + 4, round(float(y))), unit, _TEXT)
+            place = (round(float(x)) + 4, round(float(y)))
+            _text(image, str(result.face_id), place, 1.6 * unit, _SHADE, 3)
+            _text(image, str(result.face_id), place, 1.6 * unit, _TEXT)
     if len(shown) < len(results):
         lost = ", ".join(str(result.face_id) for result in results if result not in shown)
         _text(image, f"face {lost} lost" if several else "no face", (8, height - 8), unit, _UNSURE)
@@ -156,21 +164,38 @@ def _draw_eyes(image: npt.NDArray[np.uint8], result: FrameResult, camera: Camera
             _draw_line(image, ray, _GAZE, max(1, round(2 * unit)))
 
 
-def _draw_action_units(
-    image: npt.NDArray[np.uint8], result: FrameResult, unit: float, panel: int, several: bool
+def action_unit_panel_width(unit: float) -> int:
+    """Px from the left of one panel of `draw_action_units` to the left of the next."""
+    return round(_NAMES * unit) + round(_BAR * unit) + round(_GAP * unit)
+
+
+def draw_action_units(
+    image: npt.NDArray[np.uint8], result: FrameResult, left: int, unit: float, heading: str | None = None
 ) -> None:
-    """Draw one line an action unit: name, bar of the intensity, green where it is present."""
+    """Draw one line an action unit: name, bar of the intensity, green where it is present.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3), uint8
+        BGR; drawn into, over a darkened background.
+    result : FrameResult
+        Of the face.
+    left : int
+        Where the panel begins, in px.
+    unit : float
+        Size; 1 gives lines of 17 px. They get narrower where the image is too low for them.
+    heading : str, optional
+        A line above the others.
+    """
     names = sorted(
         name for name in {*result.au_intensities, *result.au_presences} if not name.endswith("_static")
     )
     if not names:
         return
-    unit = min(unit, 2.0) * (0.7 if several else 1.0)
-    step = min(round(17 * unit), (image.shape[0] - 8) // (len(names) + several))
-    letters, bar = round(44 * unit), round(70 * unit)
-    left = 4 + panel * (letters + bar + round(14 * unit))
-    if several:
-        names.insert(0, f"face {result.face_id}")
+    if heading is not None:
+        names.insert(0, heading)
+    step = min(round(_LINE * unit), (image.shape[0] - 8) // len(names))
+    letters, bar = round(_NAMES * unit), round(_BAR * unit)
     region = image[4 : 4 + step * len(names), left : left + letters + bar + 4]
     region[:] = (region * np.float32(0.45)).astype(np.uint8)
     intensities: Mapping[str, float] = result.au_intensities
@@ -193,6 +218,11 @@ def _draw_action_units(
 
 
 def _text(
-    image: npt.NDArray[np.uint8], text: str, place: tuple[int, int], size: float, colour: Colour = _TEXT
+    image: npt.NDArray[np.uint8],
+    text: str,
+    place: tuple[int, int],
+    size: float,
+    colour: Colour = _TEXT,
+    thickness: int = 1,
 ) -> None:
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * size, colour, thickness, cv2.LINE_AA)

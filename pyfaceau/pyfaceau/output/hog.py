@@ -63,7 +63,7 @@ class HogSink:
         """
         hog = np.ascontiguousarray(result.analysis.hog, "<f4")
         rows, columns, channels = hog.shape
-        valid = 1.0 if result.success else -1.0
+        valid = 1.0 if result.tracked else -1.0
         self._file.write(_HEADER.pack(columns, rows, channels, valid))
         self._file.write(hog.data.cast("B"))
 

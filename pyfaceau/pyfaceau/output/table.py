@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 
 from ..prediction.history import History
 from ..result import FrameResult
+from ..state import State, part_of, under
 from .columns import (
     DEFAULT_GROUPS,
     HEAD,
@@ -43,6 +46,8 @@ class ResultTable:
     single_images : bool
         The rows are faces of single images, where OpenFace estimates gaze whatever the validator says; in
         sequences the gaze of a frame without a face is 0.
+    spool : path-like, optional
+        Folder in which the rows wait for `to_dataframe` instead of in memory; created if need be.
 
     Attributes
     ----------
@@ -63,6 +68,7 @@ class ResultTable:
         n_modes: int = N_MODES,
         *,
         single_images: bool = False,
+        spool: str | os.PathLike[str] | None = None,
     ) -> None:
         self.groups = check_groups(include)
         self.attrs: dict[str, Any] = {}
@@ -78,8 +84,11 @@ class ResultTable:
                 start = widths[exact]
                 widths[exact] = start + len(group_columns(group, n_modes=n_modes))
                 self._columns[group] = slice(start, widths[exact])
-        self._exact = History(widths[True], np.float64)
-        self._bulk = History(widths[False], np.float32)
+        if spool is not None:
+            Path(spool).mkdir(parents=True, exist_ok=True)
+        files = [None if spool is None else Path(spool, name) for name in ("exact", "bulk")]
+        self._exact = History(widths[True], np.float64, files[0])
+        self._bulk = History(widths[False], np.float32, files[1])
         self._exact_row = np.empty(widths[True])
         self._bulk_row = np.empty(widths[False], np.float32)
         self._targets: dict[str, npt.NDArray[Any]] = {
@@ -119,18 +128,27 @@ class ResultTable:
             result.face_id,
             result.timestamp,
             result.confidence,
-            result.success,
+            result.tracked,
         )
         seen = not np.isnan(result.landmarks[0, 0])
         for group, values in self._targets.items():
             if seen:
                 _FILL[group](result, values)
-                if group == "gaze" and not (result.success or self._single_images):
+                if group == "gaze" and not (result.tracked or self._single_images):
                     values[:] = 0.0  # OpenFace 2.2: FeatureExtraction.cpp
             else:
                 values[:] = np.nan
         self._exact.append(self._exact_row)
         self._bulk.append(self._bulk_row)
+
+    def state(self) -> State:
+        """Copy the rows, or note how many there are in the spool's files."""
+        return under("exact.", self._exact.state()) | under("bulk.", self._bulk.state())
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` returned; raises KeyError or ValueError if it does not fit."""
+        self._exact.restore(part_of(state, "exact."))
+        self._bulk.restore(part_of(state, "bulk."))
 
     def to_dataframe(
         self,
@@ -232,6 +250,15 @@ class ImmediateTable:
             [result.au_intensities[name] for name in self._intensities]
             + [result.au_presences[name] for name in self._presences]
         )
+
+    def state(self) -> State:
+        """Copy the rows."""
+        return self._table.state() | under("aus.", self._aus.state())
+
+    def restore(self, state: State) -> None:
+        """Go on from what `state` returned; raises KeyError or ValueError if it does not fit."""
+        self._table.restore(state)
+        self._aus.restore(part_of(state, "aus."))
 
     def to_dataframe(self, attrs: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Build the table; see `ResultTable.to_dataframe`."""

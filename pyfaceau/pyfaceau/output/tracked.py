@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from pyclnf.core.pose import Camera
+from pyclnf.pose import Camera
 
 from ..errors import OutputError
 from ..result import FrameResult

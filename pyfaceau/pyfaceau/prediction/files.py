@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from pyclnf.errors import MissingModelError, ModelFileError
 from pyclnf.io import BinaryReader
+from pyclnf.models import once, packaged_file
+
+from ..errors import INSTALL_REMEDY
 
 # OpenFace 2.2: the type number that starts a predictor file -> (is an intensity, is dynamic).
 _KINDS = {0: (True, False), 1: (True, True), 4: (False, False), 5: (False, True)}
@@ -107,24 +110,52 @@ def read_au_models(path: str | os.PathLike[str]) -> AUModelSet:
         features.
     """
     main = Path(path)
+    au_list, pdm, triangulation = _description(main)
+    predictors = [(au_list.parent / file, name) for file, name in _description_lines(au_list)]
+    absent = [file for file in (pdm, triangulation, *(file for file, _ in predictors)) if not file.is_file()]
+    if absent:
+        raise MissingModelError(absent, remedy=INSTALL_REMEDY)
+    models = tuple(_read_predictor(file, name, au_list) for file, name in predictors)
+    _check_set(au_list, models)
+    files = (main, au_list, pdm, triangulation, *dict.fromkeys(file for file, _ in predictors))
+    return AUModelSet(main, models, pdm, triangulation, files)
+
+
+def au_files(path: str | os.PathLike[str]) -> list[Path]:
+    """List every file that a main description of action-unit models needs, itself first.
+
+    Parameters
+    ----------
+    path : path-like
+        A `main_dynamic_svms.txt` or `main_static_svms.txt` file.
+
+    Returns
+    -------
+    list of Path
+        Absolute, each file once; files that are only named but do not exist are included.
+
+    Raises
+    ------
+    MissingModelError, ModelFileError
+        A description is missing or malformed.
+    """
+    main = Path(path)
+    au_list, pdm, triangulation = _description(main)
+    predictors = (au_list.parent / file for file, _ in _description_lines(au_list))
+    return once([main, au_list, pdm, triangulation, *predictors])
+
+
+def _description(main: Path) -> tuple[Path, Path, Path]:
+    """Return the list of predictors, the shape model and the triangulation that a main description names."""
     entries = dict(_description_lines(main))
     missing = [key for key in ("AUPredictor", "PDM", "Triangulation") if not entries.get(key)]
     if missing:
         raise ModelFileError(
             main, None, f"no {missing[0]} line: this is not a description of action-unit models"
         )
-    au_list, pdm, triangulation = (
-        main.parent / entries[key] for key in ("AUPredictor", "PDM", "Triangulation")
-    )
-
-    predictors = [(au_list.parent / file, name) for file, name in _description_lines(au_list)]
-    absent = [file for file in (pdm, triangulation, *(file for file, _ in predictors)) if not file.is_file()]
-    if absent:
-        raise MissingModelError(absent)
-    models = tuple(_read_predictor(file, name, au_list) for file, name in predictors)
-    _check_set(au_list, models)
-    files = (main, au_list, pdm, triangulation, *dict.fromkeys(file for file, _ in predictors))
-    return AUModelSet(main, models, pdm, triangulation, files)
+    # The open pack shares the shape model of the landmarks, which another package brings.
+    pdm = packaged_file(entries["PDM"]) or main.parent / entries["PDM"]
+    return main.parent / entries["AUPredictor"], pdm, main.parent / entries["Triangulation"]
 
 
 def _description_lines(path: Path) -> list[tuple[str, str]]:
@@ -132,7 +163,7 @@ def _description_lines(path: Path) -> list[tuple[str, str]]:
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        raise MissingModelError([path]) from None
+        raise MissingModelError([path], remedy=INSTALL_REMEDY) from None
     except UnicodeDecodeError as error:
         raise ModelFileError(path, error.start, "expected a text file, this is binary") from None
     except OSError as error:

@@ -28,14 +28,14 @@ class LiveCorrection:
         self._histogram = np.zeros((n_intensities, BINS), np.int32)
         self._count = 0
 
-    def correct(self, intensities: NDArray[np.float64], success: bool) -> NDArray[np.float64]:
+    def correct(self, intensities: NDArray[np.float64], valid: bool) -> NDArray[np.float64]:
         """Correct the intensities of the next frame.
 
         Parameters
         ----------
         intensities : ndarray of shape (n_intensities,), float64
             As predicted; zeros for a frame without a face.
-        success : bool
+        valid : bool
             Whether the frame has a face; only such frames count and are shifted.
 
         Returns
@@ -43,7 +43,7 @@ class LiveCorrection:
         ndarray of shape (n_intensities,), float64
             Within 0..5.
         """
-        if success:
+        if valid:
             bins = ((intensities - LOW) * BINS / (HIGH - LOW)).astype(np.int64).clip(0, BINS - 1)
             self._histogram[np.arange(len(bins)), bins] += 1
             self._count += 1

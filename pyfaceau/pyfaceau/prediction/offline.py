@@ -14,7 +14,7 @@ PRESENCE_WINDOW = 7
 
 
 def postprocess_intensities(
-    intensities: Floats, success: NDArray[np.bool_], cutoffs: Floats, offsets: Floats | None = None
+    intensities: Floats, valid: NDArray[np.bool_], cutoffs: Floats, offsets: Floats | None = None
 ) -> Floats:
     """Shift, clip and smooth the intensities of a sequence.
 
@@ -22,7 +22,7 @@ def postprocess_intensities(
     ----------
     intensities : ndarray of shape (n_frames, n_aus), float64
         As predicted.
-    success : ndarray of shape (n_frames,), bool
+    valid : ndarray of shape (n_frames,), bool
         Frames with a face. The others become 0 before smoothing, and take part in it.
     cutoffs : ndarray of shape (n_aus,), float64
         For each action unit the quantile of its values that counts as rest and becomes 0; NaN for no shift.
@@ -35,22 +35,22 @@ def postprocess_intensities(
         Within 0..5.
     """
     if offsets is None:
-        offsets = rest_offsets(intensities[success], cutoffs)
+        offsets = rest_offsets(intensities[valid], cutoffs)
     shifted: Floats = np.clip(intensities - offsets, *INTENSITY_RANGE)
-    shifted[~success] = 0
+    shifted[~valid] = 0
     smooth: Floats = shifted.copy()
     if len(shifted) >= INTENSITY_WINDOW:
         smooth[1:-1] = (shifted[:-2] + shifted[1:-1] + shifted[2:]) / INTENSITY_WINDOW
     return smooth
 
 
-def rest_offsets(valid: Floats, cutoffs: Floats) -> Floats:
+def rest_offsets(intensities: Floats, cutoffs: Floats) -> Floats:
     """Value of each action unit at rest.
 
     Parameters
     ----------
-    valid : ndarray of shape (n_valid, n_aus), float64
-        Intensities of the frames with a face.
+    intensities : ndarray of shape (n_valid, n_aus), float64
+        Of the frames with a face.
     cutoffs : ndarray of shape (n_aus,), float64
         For each action unit the quantile of its values that counts as rest; NaN for no shift.
 
@@ -59,22 +59,22 @@ def rest_offsets(valid: Floats, cutoffs: Floats) -> Floats:
     ndarray of shape (n_aus,), float64
     """
     offsets = np.zeros(len(cutoffs))
-    if len(valid) == 0:
+    if len(intensities) == 0:
         return offsets
     for au in np.flatnonzero(~np.isnan(cutoffs)):
-        place = int(len(valid) * cutoffs[au])
-        offsets[au] = np.partition(valid[:, au], place)[place]
+        place = int(len(intensities) * cutoffs[au])
+        offsets[au] = np.partition(intensities[:, au], place)[place]
     return offsets
 
 
-def postprocess_presences(presences: Floats, success: NDArray[np.bool_]) -> Floats:
+def postprocess_presences(presences: Floats, valid: NDArray[np.bool_]) -> Floats:
     """Smooth the presences of a sequence by majority in a window of seven frames.
 
     Parameters
     ----------
     presences : ndarray of shape (n_frames, n_aus), float64
         0 or 1.
-    success : ndarray of shape (n_frames,), bool
+    valid : ndarray of shape (n_frames,), bool
         Frames with a face. The others count as 0 and can become 1.
 
     Returns
@@ -82,7 +82,7 @@ def postprocess_presences(presences: Floats, success: NDArray[np.bool_]) -> Floa
     ndarray of shape (n_frames, n_aus), float64
         The first and last three frames keep their values.
     """
-    raw: Floats = np.where(success[:, None], presences, 0.0)
+    raw: Floats = np.where(valid[:, None], presences, 0.0)
     smooth: Floats = raw.copy()
     half = PRESENCE_WINDOW // 2
     if len(raw) >= PRESENCE_WINDOW:

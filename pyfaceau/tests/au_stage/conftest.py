@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyclnf.io import BinaryWriter, PDMFile, write_pdm
 from pyclnf.io.triangulation import read_triangulation
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pyfaceau.analyser
-from pyclnf.core.pdm import PDM
+from pyclnf import PDM
 from pyfaceau.analyser import FaceAnalyser
 from pyfaceau.features.running_median_numpy import RunningMedian
 from pyfaceau.prediction import AUPredictor, postprocess_intensities, postprocess_presences, read_au_models
@@ -50,18 +50,18 @@ def literal_sequence(main_file, results, max_repredicted):
         geometry = np.concatenate([basis @ result.params_local.astype(float), result.params_local])
         hog = result.hog.ravel().astype(float)
         if count % 2 == 1:
-            hog_median.update(hog, result.success)
-            geometry_median.update(geometry, result.success)
+            hog_median.update(hog, result.valid)
+            geometry_median.update(geometry, result.valid)
         x, median = np.r_[hog, geometry], np.r_[hog_median.median, geometry_median.median]
         online.append(([0.0] * len(intensity_models), [0.0] * len(presence_models)))
-        if result.success:
+        if result.valid:
             online[-1] = values(intensity_models, presence_models, x, median)
             if len(kept) < max_repredicted:
                 kept.append((count - 1, x))
     final = list(online)
     for index, x in kept:
         final[index] = values(intensity_models, presence_models, x, median)
-    success = np.array([r.success for r in results])
+    success = np.array([r.valid for r in results])
     cutoffs = np.array([np.nan if m.cutoff is None else m.cutoff for m in intensity_models])
     return (
         online,
@@ -89,7 +89,7 @@ def test_sequence_equals_the_literal_procedure(monkeypatch, main_file, sequence,
         np.testing.assert_array_equal(result.presences, presences)
     np.testing.assert_allclose(final.intensities, final_intensities, atol=1e-9)
     np.testing.assert_array_equal(final.presences, final_presences)
-    np.testing.assert_array_equal(final.success, SUCCESS)
+    np.testing.assert_array_equal(final.valid, SUCCESS)
 
 
 def test_values_are_not_all_alike(main_file, sequence):
@@ -105,7 +105,7 @@ def test_frame_without_a_face_holds_zeros_and_needs_no_image(main_file, sequence
     analyser = FaceAnalyser.from_files(main_file)
     analyse(analyser, sequence[:4])
     result = analyser.process(None, None, False)
-    assert not result.success
+    assert not result.valid
     for array in (result.intensities, result.presences, result.aligned_face, result.hog, result.params_local):
         assert not array.any()
 

@@ -13,9 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from ..boxes import pnet_cells
+from ..networks import (
+    Convolution,
+    DetectorWeights,
+    FullyConnected,
+    MaxPool,
+    NetworkWeights,
+    dense_matrix,
+)
 from ..pyramid import Frame, PyramidLevel
-from ..weights import Convolution, DetectorWeights, FullyConnected, MaxPool, NetworkWeights
-from . import ONET_SIDE, RNET_SIDE, Backend, NetworkOutput, interpret
+from .interface import ONET_SIDE, RNET_SIDE, Backend, EngineOptions, NetworkOutput, interpret
 
 __all__ = ["NativeBackend", "NativeNetwork", "create_backend"]
 
@@ -36,21 +44,12 @@ def _as_core(weights: NetworkWeights, instruction_set: str) -> _core.Network:
             if not dense and matrix.shape[1] == maps:
                 core.add_convolution(matrix[:, :, None, None], layer.bias)  # each pixel by itself
             else:
-                core.add_fully_connected(matrix if dense else _by_rows(matrix, maps), layer.bias)
+                core.add_fully_connected(matrix if dense else dense_matrix(layer, maps), layer.bias)
                 dense = True
             maps = len(layer.bias)
         else:
             core.add_rectifier(layer.slopes)
     return core
-
-
-def _by_rows(matrix: Float32, maps: int) -> Float32:
-    """Reorder inputs that come from square maps: the file has each map column by column, we have it by rows."""
-    outputs, inputs = matrix.shape
-    side = round((inputs / maps) ** 0.5)
-    return np.ascontiguousarray(
-        matrix.reshape(outputs, maps, side, side).swapaxes(2, 3).reshape(outputs, inputs)
-    )
 
 
 class NativeNetwork:
@@ -98,6 +97,11 @@ class NativeBackend:
         self.onet = NativeNetwork(weights.onet, threads, instruction_set)
         self.threads = threads
 
+    @property
+    def details(self) -> dict[str, str]:
+        """Instruction set that runs."""
+        return {"instruction_set": self.pnet.core.instruction_set}
+
     def propose(self, frame: Frame, levels: Sequence[PyramidLevel]) -> list[NetworkOutput]:
         """Apply PNet; see `pymtcnn.backends.Backend.propose`."""
         raw = self.pnet.core.levels(frame, [(level.height, level.width) for level in levels], self.threads)
@@ -105,7 +109,7 @@ class NativeBackend:
         everything = interpret(raw[:, None])
         outputs, start = [], 0
         for level in levels:
-            rows, columns = _cells(level.height), _cells(level.width)
+            rows, columns = pnet_cells(level.height), pnet_cells(level.width)
             part = slice(start, start + rows * columns)
             start = part.stop
             outputs.append(
@@ -125,11 +129,12 @@ class NativeBackend:
         return interpret(self.onet.core.crops(frame, boxes, ONET_SIDE, self.threads).T)
 
 
-def _cells(length: int) -> int:
-    """Count PNet's cells along an axis: one convolution, pooling with a clipped last window, two convolutions."""
-    return (length - 1) // 2 - 4
+def unavailable(options: EngineOptions) -> str | None:
+    """Nothing is missing where this module can be imported."""
+    del options
+    return None
 
 
-def create_backend(weights: DetectorWeights, threads: int = 1) -> Backend:
+def create_backend(weights: DetectorWeights, options: EngineOptions) -> Backend:
     """Build the three networks in C++."""
-    return NativeBackend(weights, threads)
+    return NativeBackend(weights, options.threads)

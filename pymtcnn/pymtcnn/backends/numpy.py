@@ -16,9 +16,17 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from ..weights import Convolution, DetectorWeights, FullyConnected, Layer, MaxPool, NetworkWeights, PReLU
-from . import ONET_SIDE, RNET_SIDE, Backend, NetworkBackend, NetworkOutput, interpret
+from ..networks import Convolution, DetectorWeights, FullyConnected, Layer, MaxPool, NetworkWeights, PReLU
 from .blas import one_thread
+from .interface import (
+    ONET_SIDE,
+    RNET_SIDE,
+    Backend,
+    EngineOptions,
+    NetworkBackend,
+    NetworkOutput,
+    interpret,
+)
 
 __all__ = ["NumpyNetwork", "create_backend"]
 
@@ -317,9 +325,15 @@ class NumpyNetwork:
         return interpret(outputs[:, :, 0, 0])
 
 
-def create_backend(weights: DetectorWeights, threads: int = 1) -> Backend:
+def unavailable(options: EngineOptions) -> str | None:
+    """Nothing is missing where this module can be imported."""
+    del options
+    return None
+
+
+def create_backend(weights: DetectorWeights, options: EngineOptions) -> Backend:
     """Build the three networks in NumPy, which always use one thread."""
-    del threads  # more of BLAS's would change the results' last bits
+    del options  # more threads of BLAS would change the results' last bits
     return NetworkBackend(
         "numpy",
         NumpyNetwork(weights.pnet, 12, batch_size=1),

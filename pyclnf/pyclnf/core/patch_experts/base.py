@@ -27,6 +27,11 @@ class PatchExperts(Protocol):
         1 where a landmark is seen in a view.
     confidence : ndarray, shape (v, n), float32
         Weight of each expert, for weighted fits.
+
+    Notes
+    -----
+    Experts do not change: arrays are read-only, and trackers and threads share them. Compiled banks are made when a
+    view is first needed; of two threads that make the same one at once, one's is kept.
     """
 
     scale: float
@@ -65,7 +70,7 @@ class PatchExperts(Protocol):
 
 
 def nearest_view(centres: npt.NDArray[np.float64], rotation: npt.ArrayLike) -> int:
-    """Index of the view whose orientation is nearest to `rotation` (radians); the first of equals."""
+    """Index of the view whose orientation is nearest to `rotation` (radians); the first of several equally near."""
     difference = centres.astype(np.float32) - np.asarray(rotation, dtype=np.float32).reshape(3)
     return int(np.argmin((difference * difference).sum(axis=1)))
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ... import _core
 from ...io import CCNFExpert, CCNFFile
+from ..arrays import frozen
 from .base import SUPPORT, Float32Array, check_window
 
 # Neurons with a smaller alpha are skipped. OpenFace 2.2: CCNF_patch_expert.cpp
@@ -31,10 +32,10 @@ class CCNFExperts:
 
     def __init__(self, data: CCNFFile, sigma_components: Mapping[int, Float32Array] | None = None) -> None:
         self.scale = float(data.scale)
-        self.centres = data.centres
-        self.visibility = np.ascontiguousarray(data.visibility, dtype=np.uint8)
-        self.confidence = np.array(
-            [[0.0 if e is None else e.confidence for e in view] for view in data.experts], dtype=np.float32
+        self.centres = frozen(data.centres, np.float64)
+        self.visibility = frozen(data.visibility, np.uint8)
+        self.confidence = frozen(
+            [[0.0 if e is None else e.confidence for e in view] for view in data.experts], np.float32
         )
         self.sigma_components = data.sigma_components if sigma_components is None else sigma_components
         self._experts = data.experts
@@ -55,13 +56,16 @@ class CCNFExperts:
         check_window(window)  # before a covariance of window**4 values is made
         bank, experts = self._bank(view)
         key = (view, window)
-        if key not in self._sigmas:
-            self._sigmas[key] = sigma_matrices(experts, self.sigma_components.get(window), window, threads)
+        sigmas = self._sigmas.get(key)
+        if sigmas is None:
+            made = sigma_matrices(experts, self.sigma_components.get(window), window, threads)
+            sigmas = self._sigmas.setdefault(key, made)
         a, b = float(to_image[0, 0]), float(-to_image[0, 1])
-        bank.responses(grey, shape, a, b, window, self._sigmas[key], out, threads)
+        bank.responses(grey, shape, a, b, window, sigmas, out, threads)
 
     def _bank(self, view: int) -> tuple[_core.CcnfBank, list[CCNFExpert]]:
-        if view not in self._banks:
+        bank = self._banks.get(view)
+        if bank is None:
             n = self.visibility.shape[1]
             seen = [
                 (i, e)
@@ -82,8 +86,9 @@ class CCNFExperts:
                 alpha2[k, :m] = np.where(e.alphas > SMALLEST_ALPHA, 2.0 * e.alphas, 0.0)
             sums = weights.sum(axis=2, dtype=np.float64).astype(np.float32)
             landmarks = np.array([i for i, _ in seen], np.int32)
-            self._banks[view] = (_core.CcnfBank(landmarks, weights, bias, sums, alpha2, n), experts)
-        return self._banks[view]
+            made = _core.CcnfBank(landmarks, weights, bias, sums, alpha2, n)
+            bank = self._banks.setdefault(view, (made, experts))
+        return bank
 
 
 def sigma_matrices(

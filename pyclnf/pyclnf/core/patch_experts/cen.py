@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ... import _core
 from ...io import CENExpert, CENFile
+from ..arrays import frozen
 from .base import Float32Array
 
 _Layers = list[tuple[Float32Array, Float32Array, int]]
@@ -38,9 +39,9 @@ class CENExperts:
         mirror_views: npt.NDArray[np.int32] | None = None,
     ) -> None:
         self.scale = float(data.scale)
-        self.centres = data.centres
-        self.visibility = np.ascontiguousarray(data.visibility, dtype=np.uint8)
-        self.confidence = np.array([[e.confidence for e in view] for view in data.experts], dtype=np.float32)
+        self.centres = frozen(data.centres, np.float64)
+        self.visibility = frozen(data.visibility, np.uint8)
+        self.confidence = frozen([[e.confidence for e in view] for view in data.experts], np.float32)
         self.mirror_landmarks = data.mirror_landmarks if mirror_landmarks is None else mirror_landmarks
         self.mirror_views = data.mirror_views if mirror_views is None else mirror_views
         self._experts = data.experts
@@ -57,14 +58,13 @@ class CENExperts:
         threads: int = 1,
     ) -> None:
         """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
-        if view not in self._banks:
-            self._banks[view] = self._bank(view)
-        self._banks[view].responses(
-            grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads
-        )
+        bank = self._banks.get(view)
+        if bank is None:
+            bank = self._banks.setdefault(view, self._bank(view))
+        bank.responses(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
 
     def tasks(self, view: int) -> list[tuple[CENExpert, list[tuple[int, bool]]]]:
-        """Which expert serves which landmarks of a view, and whether on a mirrored area."""
+        """List which expert serves which landmarks of a view, and whether the area is mirrored."""
         served: dict[
             int, tuple[int, CENExpert, bool]
         ] = {}  # landmark: whose expert, the expert, on a mirrored area

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from ... import _core
 from ...io import SVRFile
+from ..arrays import frozen
 from .base import Float32Array
 
 
@@ -20,14 +21,14 @@ class SVRExperts:
 
     def __init__(self, data: SVRFile) -> None:
         self.scale = float(data.scale)
-        self.centres = data.centres
-        self.visibility = np.ascontiguousarray(data.visibility, dtype=np.uint8)
-        self.confidence = np.array(
+        self.centres = frozen(data.centres, np.float64)
+        self.visibility = frozen(data.visibility, np.uint8)
+        self.confidence = frozen(
             [
                 [0.0 if e is None else sum(m.confidence for m in e.modalities) for e in view]
                 for view in data.experts
             ],
-            dtype=np.float32,
+            np.float32,
         )
         self._experts = data.experts
         self._banks: dict[int, _core.SvrBank] = {}
@@ -43,24 +44,24 @@ class SVRExperts:
         threads: int = 1,
     ) -> None:
         """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
-        if view not in self._banks:
-            bank = _core.SvrBank(self.visibility.shape[1])
-            for landmark in np.flatnonzero(self.visibility[view]):
-                expert = self._experts[view][landmark]
-                if expert is not None:
-                    bank.add(
-                        int(landmark),
-                        [
-                            (
-                                np.ascontiguousarray(m.weights, np.float32),
-                                float(m.scaling),
-                                float(m.bias),
-                                int(m.kind),
-                            )
-                            for m in expert.modalities
-                        ],
+        bank = self._banks.get(view)
+        if bank is None:
+            bank = self._banks.setdefault(view, self._bank(view))
+        bank.responses(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
+
+    def _bank(self, view: int) -> _core.SvrBank:
+        bank = _core.SvrBank(self.visibility.shape[1])
+        for landmark in np.flatnonzero(self.visibility[view]):
+            expert = self._experts[view][landmark]
+            if expert is not None:
+                modalities = [
+                    (
+                        np.ascontiguousarray(m.weights, np.float32),
+                        float(m.scaling),
+                        float(m.bias),
+                        int(m.kind),
                     )
-            self._banks[view] = bank
-        self._banks[view].responses(
-            grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads
-        )
+                    for m in expert.modalities
+                ]
+                bank.add(int(landmark), modalities)
+        return bank

@@ -1,0 +1,118 @@
+"""Images as the landmark code wants them: 8-bit, grey, sampled on OpenCV's fixed-point grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+
+LARGEST_SIDE = 16384  # px of a warped image
+
+
+def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Return an 8-bit image; 16-bit values are divided by 256 and rounded half to even, as OpenFace does.
+
+    Parameters
+    ----------
+    image : ndarray, shape (rows, cols) or (rows, cols, channels), uint8 or uint16
+        Any image. A trailing axis of one channel is dropped.
+
+    Returns
+    -------
+    ndarray, uint8
+        Shape (rows, cols) or (rows, cols, 3 or 4).
+
+    Raises
+    ------
+    TypeError
+        If the image is not an array, or neither 8- nor 16-bit.
+    ValueError
+        If it is empty or has another number of axes or channels.
+    """
+    if not isinstance(image, np.ndarray):
+        raise TypeError(f"image must be a NumPy array, got {type(image).__name__}")
+    image = np.asarray(
+        image
+    )  # a numpy.matrix has two axes even after indexing, which the code below does not expect
+    if image.size == 0:
+        raise ValueError(
+            f"image is empty (shape {image.shape}): was it read from a file that does not exist?"
+        )
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[:, :, 0]
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
+        raise ValueError(
+            f"image must be (rows, cols), (rows, cols, 3) or (rows, cols, 4), got shape {image.shape}"
+        )
+    if image.dtype == np.uint16:
+        return np.minimum(np.rint(image.astype(np.float64) / 256.0), 255.0).astype(np.uint8)
+    if image.dtype != np.uint8:
+        raise TypeError(
+            f"image must be uint8 or uint16, got a {image.dtype} array; scale it to 0..255 and convert"
+        )
+    return image  # type: ignore[return-value]
+
+
+def to_grey(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Grey image of a BGR, BGRA or grey frame, with OpenCV 4's fixed-point weights.
+
+    Parameters
+    ----------
+    image : ndarray, shape (rows, cols), (rows, cols, 3) or (rows, cols, 4), uint8 or uint16
+        A frame in OpenCV's channel order.
+
+    Returns
+    -------
+    ndarray, shape (rows, cols), uint8, C-contiguous
+    """
+    frame = to_uint8(image)
+    if frame.ndim == 2:
+        return np.ascontiguousarray(frame)
+    packed = frame.strides[1:] == (frame.shape[2], 1)
+    return _core.to_grey(frame if packed else np.ascontiguousarray(frame))
+
+
+def warp_affine_u8(
+    image: npt.NDArray[np.uint8], matrix: npt.ArrayLike, size: tuple[int, int]
+) -> npt.NDArray[np.uint8]:
+    """Warp an 8-bit image by a forward affine map: bilinear, 1/32 px grid, black outside.
+
+    Parameters
+    ----------
+    image : ndarray, shape (rows, cols) or (rows, cols, channels), uint8
+        At most four channels.
+    matrix : array_like, shape (2, 3)
+        Takes input pixels (x, y, 1) to output pixels.
+    size : (width, height)
+        Of the output, in px.
+
+    Returns
+    -------
+    ndarray, shape (height, width[, channels]), uint8
+        Equal to ``cv2.warpAffine(image, matrix, size)`` of OpenCV 4.6, whatever OpenCV is installed. Black where the
+        matrix or its inverse is not finite.
+
+    Raises
+    ------
+    ValueError
+        If a side of the output is not between 1 and 16384 px.
+    """
+    m = np.asarray(matrix, dtype=np.float64).reshape(2, 3)
+    width, height = (int(n) for n in size)
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+        raise ValueError(f"the size must be from 1 to {LARGEST_SIDE} px, got {width} x {height}")
+    det = m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]
+    d = 1.0 / det if det != 0 else 0.0
+    a00, a11, a01, a10 = m[1, 1] * d, m[0, 0] * d, -m[0, 1] * d, -m[1, 0] * d
+    inverse = np.array(
+        [[a00, a01, -a00 * m[0, 2] - a01 * m[1, 2]], [a10, a11, -a10 * m[0, 2] - a11 * m[1, 2]]]
+    )
+    image = np.asarray(image)
+    if not np.isfinite(inverse).all():
+        return np.zeros((height, width, *image.shape[2:]), np.uint8)
+    frame = image[:, :, None] if image.ndim == 2 else image
+    if frame.strides[2] != 1:
+        frame = np.ascontiguousarray(frame)
+    out: npt.NDArray[np.uint8] = _core.warp_inverse_u8(frame, inverse, width, height)
+    return out[:, :, 0] if image.ndim == 2 else out

@@ -1,0 +1,130 @@
+"""What the action-unit stage says about one frame and about a sequence, and what it measures against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BaselineError
+from .state import State, as_text, from_text
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A person at rest, against which dynamic action units are measured.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n_features,), float64
+        Median feature vector.
+    intensities : ndarray of shape (n_intensities,), float64
+        Intensity of each action unit at rest; 0 for those that are not shifted (static models).
+    source : str
+        Where it comes from, for the record.
+    """
+
+    features: Floats
+    intensities: Floats
+    source: str = ""
+
+    def __repr__(self) -> str:
+        return f"Baseline(source={self.source!r})"
+
+    def state(self) -> State:
+        """Return copies of its arrays, and its source."""
+        return {
+            "features": self.features.copy(),
+            "intensities": self.intensities.copy(),
+            "source": as_text(self.source),
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> Baseline:
+        """Make the baseline that `state` describes; raises KeyError if something is missing."""
+        return cls(
+            np.array(state["features"], np.float64),
+            np.array(state["intensities"], np.float64),
+            from_text(state["source"]),
+        )
+
+
+BaselineFrames = tuple[int, int]
+
+
+def checked_frames(first_and_last: object) -> BaselineFrames:
+    """Return the first and last frame of a baseline, counted from 1, both included.
+
+    Raises
+    ------
+    ValueError
+        They are not two whole numbers with ``1 <= first <= last``.
+    """
+    if isinstance(first_and_last, (tuple, list)) and len(first_and_last) == 2:
+        first, last = first_and_last
+        whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in (first, last))
+        if whole and 1 <= first <= last:
+            return int(first), int(last)
+    raise ValueError(
+        f"baseline frames are (first, last), counted from 1, both included; got {first_and_last!r}"
+    )
+
+
+def check_baseline_size(baseline: Baseline, n_features: int, n_intensities: int) -> None:
+    """Raise `BaselineError` unless a baseline fits the action-unit models."""
+    if baseline.features.shape != (n_features,) or baseline.intensities.shape != (n_intensities,):
+        raise BaselineError("the baseline was made with other action-unit models; make it anew with these")
+
+
+@dataclass(frozen=True, eq=False)
+class FrameAnalysis:
+    """Action units of one frame and what they were computed from. A frame without a face holds zeros.
+
+    Attributes
+    ----------
+    valid : bool
+        Whether the frame has a face that the validator accepts.
+    intensities : ndarray of shape (n_intensities,), float64
+        As predicted when the frame arrived, in the order of `FaceAnalyser.intensity_names`. Not clipped,
+        except from live analysers and single images.
+    presences : ndarray of shape (n_presences,), float64
+        0 or 1, in the order of `FaceAnalyser.presence_names`.
+    aligned_face : ndarray of shape (112, 112, 3), uint8
+        Aligned, masked face, blue, green, red.
+    hog : ndarray of shape (12, 12, 31), float32
+        FHOG of the aligned face.
+    params_global : ndarray of shape (6,), float32
+        Model fitted to the landmarks: scale in px/mm, pitch, yaw, roll in rad, x and y in px.
+    params_local : ndarray of shape (m,), float32
+        Its shape parameters.
+    """
+
+    valid: bool
+    intensities: Floats
+    presences: Floats
+    aligned_face: NDArray[np.uint8]
+    hog: NDArray[np.float32]
+    params_global: NDArray[np.float32]
+    params_local: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceAnalysis:
+    """Action units of a sequence.
+
+    Attributes
+    ----------
+    intensities : ndarray of shape (n_frames, n_intensities), float64
+        Within 0..5 after the final pass.
+    presences : ndarray of shape (n_frames, n_presences), float64
+        0 or 1.
+    valid : ndarray of shape (n_frames,), bool
+        Frames with a face.
+    """
+
+    intensities: Floats
+    presences: Floats
+    valid: NDArray[np.bool_]

@@ -1,0 +1,80 @@
+"""What made a result: versions, instruction sets, decoder, models, options; everything that can change a number."""
+
+from __future__ import annotations
+
+import platform
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+import pyclnf
+import pyfhog
+import pymtcnn
+
+from . import __version__
+
+if TYPE_CHECKING:
+    from pyclnf import Camera
+
+    from .faces import Intrinsics
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    """Versions of everything that numbers depend on.
+
+    Returns
+    -------
+    dict of str to str
+        By name: the four packages, NumPy, OpenCV, the FFmpeg libraries inside OpenCV, Python, the platform.
+    """
+    return {
+        "pyfaceau": __version__,
+        "pyclnf": pyclnf.__version__,
+        "pymtcnn": pymtcnn.__version__,
+        "pyfhog": pyfhog.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        **{f"opencv.{library}": version for library, version in _ffmpeg_libraries().items()},
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def instruction_sets() -> dict[str, str]:
+    """Name the instruction set that runs in each compiled part.
+
+    Returns
+    -------
+    dict of str to str
+        By package.
+    """
+    return {"pyclnf": pyclnf.instruction_set(), "pymtcnn": pymtcnn.instruction_set()}
+
+
+def camera_record(camera: Camera, known: Intrinsics) -> dict[str, Any]:
+    """Describe the camera of a result.
+
+    Parameters
+    ----------
+    camera : Camera
+        That was used.
+    known : Intrinsics
+        What the caller said about it.
+
+    Returns
+    -------
+    dict
+        ``fx, fy, cx, cy`` in px, and ``guessed``: which of them come from the frame size.
+    """
+    values = {name: float(getattr(camera, name)) for name in ("fx", "fy", "cx", "cy")}
+    return {**values, "guessed": [name for name in values if getattr(known, name) is None]}
+
+
+def _ffmpeg_libraries() -> dict[str, str]:
+    """Versions of the FFmpeg libraries in this build of OpenCV; two builds decode some videos differently."""
+    found = re.findall(r"^\s+(avcodec|avformat|swscale):\s+YES \(([\d.]+)\)", cv2.getBuildInformation(), re.M)
+    return dict(found)
