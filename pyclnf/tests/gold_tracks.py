@@ -1,10 +1,10 @@
 """Tracks of several faces: how far two runs over one video are apart, and how far two builds of the reference are.
 
-The track of a face that is lost is chaotic. Its fit wanders over the background, where the last bit of a
-response decides whether it passes the validator once more and so lives six frames longer. From there on two
-builds of the reference itself part, and so do the instruction sets here. What may be asked is therefore in
-two parts: the same faces and verdicts up to the frame where a face of two builds is a pixel apart, and over
-the whole video no more disagreement than among builds.
+The track of a face that is lost is chaotic. Its fit wanders over the background, where the last bit of a response
+decides whether it passes the validator once more and so lives six frames longer. From there on two builds of the
+reference itself part, and so do the instruction sets here. What may be asked is therefore in two parts: the same faces
+and verdicts up to the frame where a face of two builds is a pixel apart for good, and over the whole video no more
+disagreement than among builds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ Faces = dict[int, tuple[bool, npt.NDArray[np.float64]]]
 NOISE = Path(__file__).resolve().parents[2] / "tests/data/reference_noise.json"
 # Only a few builds were compared, so the next one may disagree somewhat more than the worst of them.
 MARGIN = 1.5
+# A face that turns away can be a pixel apart for a frame or two and come back.
+_FOR_GOOD = 3
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Apart:
     parted : int
         First frame, counted from 1, with other faces or another verdict; one past the last frame if there is none.
     pixel : int
-        First frame with a face more than a pixel away, likewise.
+        First frame with a face more than a pixel away, in the next two frames too; likewise.
     calm : float
         Mean landmark distance of a face before the frame `parted`, px.
     other_ids, other_count : float
@@ -65,6 +67,7 @@ def apart(a: Mapping[int, Faces], b: Mapping[int, Faces]) -> Apart:
     """Compare two runs, given as faces of each frame."""
     last = max(*a, *b)
     parted = pixel = last + 1
+    astray = 0
     calm: list[float] = []
     distances: list[float] = []
     same_ids: list[bool] = []
@@ -81,8 +84,9 @@ def apart(a: Mapping[int, Faces], b: Mapping[int, Faces]) -> Apart:
         distances += [gaps[face] for face in common if first[face][0] and second[face][0]]
         if parted > last and not (same_ids[-1] and all(verdicts)):
             parted = frame
-        if max(gaps.values(), default=0) > 1:
-            pixel = min(pixel, frame)
+        astray = astray + 1 if max(gaps.values(), default=0) > 1 else 0
+        if astray == _FOR_GOOD and pixel > last:
+            pixel = frame - _FOR_GOOD + 1
         if parted > last:
             calm += gaps.values()
     rows = [sum(map(len, run.values())) for run in (a, b)]
