@@ -141,7 +141,15 @@ def test_what_is_no_image_is_refused(image: Any, square_finder: Path) -> None:
 def test_detectors_are_made_by_name(square_finder: Path) -> None:
     assert DETECTORS == ("mtcnn", "yunet", "haar")
     assert isinstance(make_detector(), MTCNN)
-    assert make_detector("mtcnn", mtcnn_backend="numpy").backend == "numpy"  # type: ignore[attr-defined]
+    for engine, expected in (
+        ("mtcnn", "native"),
+        ("auto", "native"),
+        ("native", "native"),
+        ("numpy", "numpy"),
+    ):
+        detector = make_detector(engine)
+        assert isinstance(detector, MTCNN)
+        assert detector.backend == expected
     assert isinstance(make_detector("haar"), HaarDetector)
     yunet = make_detector(f"yunet:{square_finder}")
     assert isinstance(yunet, YuNetDetector)
@@ -156,9 +164,14 @@ def test_an_object_with_detect_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ("retinaface", ValueError, "unknown detector 'retinaface'; choose one of mtcnn, yunet, haar"),
+        (
+            "retinaface",
+            ValueError,
+            "unknown detector 'retinaface'; choose one of mtcnn, yunet, haar, auto, native",
+        ),
         ("yunet", ValueError, r'does not come with this package.*detector="yunet:PATH"'),
-        ("haar:file", ValueError, "takes nothing after a colon"),
+        ("haar:file", ValueError, "unknown detector 'haar:file'"),
+        ("native:2", ValueError, "unknown detector 'native:2'"),
         (42, TypeError, r"an object with detect\(image\), not int"),
     ],
 )
