@@ -261,3 +261,25 @@ def test_a_box_from_outside_is_searched_with_the_large_windows(shared: Path) -> 
     beside = (low[0] + 0.15 * width, low[1] - 0.075 * width, width, high[1] - low[1])
     found = tracker.track(frames[9], beside).landmarks
     assert np.linalg.norm(found - expected, axis=1).mean() < 0.5
+
+
+def test_the_snippets_of_the_page_on_detectors_run() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs/detectors.md"
+    if not page.is_file():
+        pytest.skip("needs the clone's docs folder")
+    snippets = page.read_text(encoding="utf-8").split("```python\n")[1:]
+    assert len(snippets) == 2
+    for snippet in snippets:
+        names: dict[str, Any] = {}
+        exec(snippet.split("```")[0], names)
+        assert make_detector(names["detector"]) is names["detector"]
+
+
+def test_the_example_of_make_detector_runs() -> None:
+    import doctest
+
+    from pyfaceau import detectors
+
+    results = doctest.testmod(detectors)
+    assert results.attempted > 0
+    assert results.failed == 0
