@@ -141,7 +141,15 @@ def test_what_is_no_image_is_refused(image: Any, square_finder: Path) -> None:
 def test_detectors_are_made_by_name(square_finder: Path) -> None:
     assert DETECTORS == ("mtcnn", "yunet", "haar")
     assert isinstance(make_detector(), MTCNN)
-    assert make_detector("mtcnn", mtcnn_backend="numpy").backend == "numpy"  # type: ignore[attr-defined]
+    for engine, expected in (
+        ("mtcnn", "native"),
+        ("auto", "native"),
+        ("native", "native"),
+        ("numpy", "numpy"),
+    ):
+        detector = make_detector(engine)
+        assert isinstance(detector, MTCNN)
+        assert detector.backend == expected
     assert isinstance(make_detector("haar"), HaarDetector)
     yunet = make_detector(f"yunet:{square_finder}")
     assert isinstance(yunet, YuNetDetector)
@@ -156,9 +164,14 @@ def test_an_object_with_detect_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        ("retinaface", ValueError, "unknown detector 'retinaface'; choose one of mtcnn, yunet, haar"),
+        (
+            "retinaface",
+            ValueError,
+            "unknown detector 'retinaface'; choose one of mtcnn, yunet, haar, auto, native",
+        ),
         ("yunet", ValueError, r'does not come with this package.*detector="yunet:PATH"'),
-        ("haar:file", ValueError, "takes nothing after a colon"),
+        ("haar:file", ValueError, "unknown detector 'haar:file'"),
+        ("native:2", ValueError, "unknown detector 'native:2'"),
         (42, TypeError, r"an object with detect\(image\), not int"),
     ],
 )
@@ -248,3 +261,25 @@ def test_a_box_from_outside_is_searched_with_the_large_windows(shared: Path) -> 
     beside = (low[0] + 0.15 * width, low[1] - 0.075 * width, width, high[1] - low[1])
     found = tracker.track(frames[9], beside).landmarks
     assert np.linalg.norm(found - expected, axis=1).mean() < 0.5
+
+
+def test_the_snippets_of_the_page_on_detectors_run() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs/detectors.md"
+    if not page.is_file():
+        pytest.skip("needs the clone's docs folder")
+    snippets = page.read_text(encoding="utf-8").split("```python\n")[1:]
+    assert len(snippets) == 2
+    for snippet in snippets:
+        names: dict[str, Any] = {}
+        exec(snippet.split("```")[0], names)
+        assert make_detector(names["detector"]) is names["detector"]
+
+
+def test_the_example_of_make_detector_runs() -> None:
+    import doctest
+
+    from pyfaceau import detectors
+
+    results = doctest.testmod(detectors)
+    assert results.attempted > 0
+    assert results.failed == 0

@@ -223,7 +223,7 @@ def stand_in(name: str, reason: str, weights: DetectorWeights, options: EngineOp
 
 def _warn(message: str) -> None:
     _log.warning("%s", message)
-    warnings.warn(message, BackendWarning, stacklevel=4)
+    warnings.warn(message, BackendWarning, stacklevel=5)  # the line that makes the detector, or runs it
 
 
 def _on_processor(weights: DetectorWeights, options: EngineOptions) -> Backend:

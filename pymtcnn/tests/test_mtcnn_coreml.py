@@ -179,6 +179,7 @@ def packages(
     weights: DetectorWeights, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Path]]:
     """Packages of each precision by names of the networks."""
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
     pytest.importorskip("coremltools", reason="needs the extra 'coreml'")
     pytest.importorskip(
         "coremltools.libmilstoragepython", reason="this coremltools cannot write weights here"
@@ -364,6 +365,7 @@ def test_compiled_models_are_kept_by_weights_precision_and_version(
     weights: DetectorWeights, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """On macOS coremltools compiles and loads; here both are stood in for, the folder is real."""
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
     pytest.importorskip("coremltools", reason="needs the extra 'coreml'")
     pytest.importorskip(
         "coremltools.libmilstoragepython", reason="this coremltools cannot write weights here"

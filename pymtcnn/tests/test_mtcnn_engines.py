@@ -131,11 +131,12 @@ def test_the_name_cpu_of_earlier_versions_still_works(weights: DetectorWeights) 
 def test_a_missing_device_is_replaced_with_a_warning_that_says_why(
     weights: DetectorWeights, astronaut: Image
 ) -> None:
-    options = EngineOptions(provider="TensorrtExecutionProvider")
+    options = EngineOptions(provider="NoSuchExecutionProvider")
     with pytest.warns(
-        BackendWarning, match=r"'cuda' cannot be used \(.*no TensorrtExecutionProvider.*'native' runs"
-    ):
+        BackendWarning, match=r"'cuda' cannot be used \(.*no NoSuchExecutionProvider.*'native' runs"
+    ) as seen:
         detector = MTCNN("cuda", weights, options=options)
+    assert [warning.filename for warning in seen] == [__file__]  # points at the caller
     assert detector.backend == "native"
     assert detector.provenance["backend_asked_for"] == "cuda"
     assert_array_equal(detector.detect(astronaut)[0].box, MTCNN("native", weights).detect(astronaut)[0].box)
@@ -143,8 +144,8 @@ def test_a_missing_device_is_replaced_with_a_warning_that_says_why(
 
 @needs_onnx
 def test_without_fallback_a_missing_device_is_an_error(weights: DetectorWeights) -> None:
-    with pytest.raises(EngineError, match="no TensorrtExecutionProvider"):
-        MTCNN("cuda", weights, options=EngineOptions(provider="TensorrtExecutionProvider"), fallback=False)
+    with pytest.raises(EngineError, match="no NoSuchExecutionProvider"):
+        MTCNN("cuda", weights, options=EngineOptions(provider="NoSuchExecutionProvider"), fallback=False)
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="CoreML predicts here")
@@ -186,6 +187,7 @@ def test_a_device_that_fails_in_a_run_loses_no_frame(
         found = detector.detect_batch(frames)
     assert len(seen) == 1
     assert "long trace" not in str(seen[0].message)
+    assert seen[0].filename == __file__
     native = MTCNN("native", weights)
     for faces, frame in zip(found, frames, strict=True):
         assert_array_equal([f.box for f in faces], [f.box for f in native.detect(frame)])

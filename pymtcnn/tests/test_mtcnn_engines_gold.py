@@ -99,6 +99,7 @@ def test_coreml_programs_find_the_same_faces(
     tmp_path: Path,
 ) -> None:
     """The written programs, read back and run by ONNX Runtime through CoreML's engine."""
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
     pytest.importorskip("coremltools", reason="needs the extra 'coreml'")
     pytest.importorskip(
         "coremltools.libmilstoragepython", reason="this coremltools cannot write weights here"
