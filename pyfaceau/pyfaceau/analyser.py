@@ -14,7 +14,6 @@ from pyclnf import PDM
 from pyclnf.io import read_triangulation
 from pyfaceau._deprecation import renamed_arguments
 from pyfaceau.alignment import FaceAligner
-from pyfaceau.alignment.aligner import AU_SIZE
 from pyfaceau.analysis import (
     Baseline,
     BaselineFrames,
@@ -26,7 +25,6 @@ from pyfaceau.analysis import (
 )
 from pyfaceau.errors import BaselineError, BaselineWarning
 from pyfaceau.features import DescriptorMedian, FrameDescriptor
-from pyfaceau.features.descriptor import HOG_SHAPE
 from pyfaceau.prediction import (
     AUPredictor,
     LiveCorrection,
@@ -123,7 +121,9 @@ class FaceAnalyser:
             )
         }
         self._start()
-        self._no_face = self._failed_frame()
+        self._no_face = FrameAnalysis.without_face(
+            len(self.intensity_names), len(self.presence_names), pdm.basis.shape[1]
+        )
 
     @classmethod
     def from_files(cls, main_file: str | os.PathLike[str], *, live: bool = False) -> FaceAnalyser:
@@ -500,17 +500,3 @@ class FaceAnalyser:
         nothing = np.empty(0)
         result = FrameAnalysis(True, nothing, nothing, aligned.image, hog, params_global, params_local)
         return result, features
-
-    def _failed_frame(self) -> FrameAnalysis:
-        """Build the result of a frame without a face; its arrays are shared, therefore read-only."""
-        arrays = (
-            np.zeros(len(self.intensity_names)),
-            np.zeros(len(self.presence_names)),
-            np.zeros((AU_SIZE, AU_SIZE, 3), np.uint8),
-            np.zeros(HOG_SHAPE, np.float32),
-            np.zeros(6, np.float32),
-            np.zeros(self._pdm.basis.shape[1], np.float32),
-        )
-        for array in arrays:
-            array.flags.writeable = False
-        return FrameAnalysis(False, *arrays)

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .alignment.aligner import ShapeModel
+from .alignment.aligner import AU_SIZE, ShapeModel
 from .errors import BaselineError
-from .features.descriptor import DeformableModel
+from .features.descriptor import HOG_SHAPE, DeformableModel
 from .state import State, as_text, from_text
 
 Floats = NDArray[np.float64]
@@ -112,6 +112,21 @@ class FrameAnalysis:
     hog: NDArray[np.float32]
     params_global: NDArray[np.float32]
     params_local: NDArray[np.float32]
+
+    @classmethod
+    def without_face(cls, n_intensities: int, n_presences: int, n_modes: int) -> FrameAnalysis:
+        """Make the result of a frame without a face; its arrays may be shared, so they are read-only."""
+        arrays = (
+            np.zeros(n_intensities),
+            np.zeros(n_presences),
+            np.zeros((AU_SIZE, AU_SIZE, 3), np.uint8),
+            np.zeros(HOG_SHAPE, np.float32),
+            np.zeros(6, np.float32),
+            np.zeros(n_modes, np.float32),
+        )
+        for array in arrays:
+            array.flags.writeable = False
+        return cls(False, *arrays)
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,7 +58,7 @@ class FullPythonAUPipeline:
         median face. "static": nothing person-specific, which keeps a face's tone at rest. "both": one pass,
         static columns end in ``_static``.
     max_faces : int
-        Most faces to follow in a video; more than one gives rows of several ``face_id`` a frame.
+        Most faces to follow in a video; more than one gives rows with several values of ``face_id`` in a frame.
     stable_ids : bool
         With several faces, a newcomer gets a new number and a face that comes back soon its old one. False: the
         number is that of the tracker, as in OpenFace, so a newcomer gets that of somebody who has gone.
@@ -278,7 +278,7 @@ class FullPythonAUPipeline:
         Returns
         -------
         pandas.DataFrame
-            One row a face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of
+            One row for each face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of
             `include` with OpenFace's names and units. ``.attrs`` holds models, their SHA-256, versions and
             choices.
 
@@ -410,7 +410,7 @@ class FullPythonAUPipeline:
         Returns
         -------
         list of FrameResult
-            One a face, best detection first; intensities from 0 to 5. Empty if there is no face.
+            One for each face, best detection first; intensities from 0 to 5. Empty if there is no face.
 
         Raises
         ------

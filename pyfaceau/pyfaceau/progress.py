@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 ProgressCallback: TypeAlias = Callable[[int, int | None], None]
-"""Called with what is done and what there is in all (None where nobody knows)."""
+"""Called with what is done and what there is in all (None if that is unknown)."""
 
 
 def _silent(done: int, total: int | None) -> None:
-    """Report to nobody."""
+    """Ignore the report."""
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def as_bgr(image: NDArray[Any]) -> NDArray[np.uint8] | NDArray[np.float32]:
     Raises
     ------
     TypeError
-        `image` is no array, or has another dtype.
+        `image` is not an array, or has another dtype.
     ValueError
         `image` is empty, has another shape, or holds values that are not finite.
     """
