@@ -215,7 +215,7 @@ class FaceAnalyser:
         self._n_frames += 1
         number = self._n_frames if number is None else number
         if valid:
-            self._see(number)
+            self._seen = (self._seen[0] + 1, self._seen[1] or number, number)
         if self._takes_part(number, valid) and self._median.update(features, valid):
             self._rest = self._predictor.rest(self._median.median)
         if valid:
@@ -431,10 +431,6 @@ class FaceAnalyser:
             self._baseline = None
         if not isinstance(self._baseline, Baseline):
             self._rest = self._predictor.rest(self._median.median)
-
-    def _see(self, number: int) -> None:
-        n_valid, first, _ = self._seen
-        self._seen = (n_valid + 1, first or number, number)
 
     def _takes_part(self, number: int, valid: bool) -> bool:
         """Whether a frame enters the running median."""

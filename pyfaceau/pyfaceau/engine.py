@@ -50,7 +50,7 @@ class Engine:
         self.models: ModelSet = choose_models(options.models, options.landmarks)
         self.action_units = ActionUnitModels(self.models, options.au_models)
         self.landmark_model = LandmarkModel.load(self.models.landmarks)
-        self.detector = make_detector(options.detector, self.models.mtcnn, options.mtcnn_backend)
+        self.detector = make_detector(options.detector, self.models.mtcnn)
         self.stage = FaceStage(self.landmark_model, options.intrinsics)
         self.parameters = FitParameters.for_model(self.landmark_model, wild=options.wild)
 

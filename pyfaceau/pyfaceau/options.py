@@ -24,7 +24,7 @@ class AnalysisOptions:
 
     Attributes
     ----------
-    models, landmarks, mtcnn_backend, detector, include, au_models, max_faces, stable_ids, recognise, wild, fx, fy, \
+    models, landmarks, detector, include, au_models, max_faces, stable_ids, recognise, wild, fx, fy, \
     cx, cy, threads
         See :class:`~pyfaceau.FullPythonAUPipeline`. `include` is kept as a tuple in the order of the columns;
         `threads` None stands for two, or one where the machine has one.
@@ -45,7 +45,6 @@ class AnalysisOptions:
 
     models: PathLike = "auto"
     landmarks: PathLike = "auto"
-    mtcnn_backend: str = "auto"
     detector: str | FaceDetector = "mtcnn"
     include: Include = DEFAULT_GROUPS
     au_models: AUModelChoice = "dynamic"

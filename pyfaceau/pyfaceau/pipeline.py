@@ -48,8 +48,9 @@ class FullPythonAUPipeline:
         OpenFace's if they are installed, else open, with a warning. Or a folder with OpenFace's files.
     landmarks : {"auto", "ceclm", "clnf"} or path-like
         Landmark model, or the path of a main model file. "auto": CE-CLM if it is installed, else CLNF.
-    mtcnn_backend : str
-        Engine of MTCNN; see :class:`pymtcnn.MTCNN`.
+    detector : str or FaceDetector
+        Face detector: "mtcnn", an engine of :class:`pymtcnn.MTCNN`, "haar", "yunet:PATH", or any object with
+        ``detect(image)`` whose boxes enclose faces from chin to eyebrows; see :mod:`pyfaceau.detectors`.
     include : collection of str, or "openface"
         Groups of columns: "gaze", "pose", "landmarks", "landmarks_3d", "pdm", "aus". "openface" means all,
         with OpenFace's 714 columns.
@@ -71,9 +72,6 @@ class FullPythonAUPipeline:
     fx, fy, cx, cy : float, optional
         Camera in px, for pose, gaze and 3D landmarks; guessed from the frame size as OpenFace does by
         default.
-    detector : {"mtcnn", "haar", "yunet:PATH"} or FaceDetector
-        Face detector, or any object with ``detect(image)`` whose boxes enclose faces from chin to eyebrows; see
-        :mod:`pyfaceau.detectors`.
     threads : int, optional
         Threads of the landmark stage; the rest runs in one more. Results do not depend on it. By default two where
         the machine has them.
@@ -94,11 +92,12 @@ class FullPythonAUPipeline:
     >>> table[["timestamp", "AU12_r"]].plot(x="timestamp")  # doctest: +SKIP
     """
 
+    @renamed_arguments(mtcnn_backend="detector")
     def __init__(
         self,
         models: PathLike = "auto",
         landmarks: PathLike = "auto",
-        mtcnn_backend: str = "auto",
+        detector: str | FaceDetector = "mtcnn",
         *,
         include: Include = DEFAULT_GROUPS,
         au_models: AUModelChoice = "dynamic",
@@ -110,14 +109,12 @@ class FullPythonAUPipeline:
         fy: float | None = None,
         cx: float | None = None,
         cy: float | None = None,
-        detector: str | FaceDetector = "mtcnn",
         threads: int | None = None,
     ) -> None:
         self._begin_with(
             AnalysisOptions(
                 models=models,
                 landmarks=landmarks,
-                mtcnn_backend=mtcnn_backend,
                 detector=detector,
                 include=include,
                 au_models=au_models,

@@ -68,10 +68,14 @@ def extract(
         bool, typer.Option("--same-person", help="All videos show one person: share the baseline.")
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
-    detector: Annotated[str, typer.Option(help="mtcnn, haar, or yunet:PATH.")] = "mtcnn",
-    mtcnn_backend: Annotated[
-        str, typer.Option(help="Engine of MTCNN; `pymtcnn backends` lists them.")
-    ] = "auto",
+    detector: Annotated[
+        str,
+        typer.Option(
+            "--detector",
+            "--mtcnn-backend",
+            help="mtcnn, an engine of it (`pymtcnn backends` lists them), haar, or yunet:PATH.",
+        ),
+    ] = "mtcnn",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Write action units, head pose and landmarks of each VIDEO, one row a frame.
@@ -87,7 +91,6 @@ def extract(
     pipeline = _pipeline(
         models=models,
         landmarks=landmarks,
-        mtcnn_backend=mtcnn_backend,
         detector=detector,
         include=("pose", "aus") if columns is None else columns,
         number_format="openface" if format == "openface" else "plain",
