@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,29 @@ AUModelChoice = Literal["dynamic", "static", "both"]
 _STATIC_SUFFIX = "_static"
 
 Floats = NDArray[np.float64]
+
+
+class Arranged(NamedTuple):
+    """Action units as the rows of one or more tables, an array for each table.
+
+    Attributes
+    ----------
+    intensities, presences : list of ndarray
+        Shape (n_rows, number of columns).
+    valid : list of ndarray, shape (n_rows,), bool
+        Rows whose action units were measured.
+    """
+
+    intensities: list[Floats]
+    presences: list[Floats]
+    valid: list[NDArray[np.bool_]]
+
+    def with_gaps(self) -> Arranged:
+        """Replace what stands in rows that were not measured by NaN, in place."""
+        for values in (self.intensities, self.presences):
+            for array, valid in zip(values, self.valid, strict=True):
+                array[~valid] = np.nan
+        return self
 
 
 class ActionUnitModels:
@@ -48,6 +71,11 @@ class ActionUnitModels:
         self._triangulation = read_triangulation(main.triangulation)
         self._predictor = AUPredictor(chosen)
         self._static_predictor = AUPredictor(static.models)
+
+    @property
+    def any_dynamic(self) -> bool:
+        """Whether some of them measure against the person's own rest."""
+        return self._predictor.any_dynamic
 
     @property
     def intensity_names(self) -> tuple[str, ...]:
@@ -157,7 +185,7 @@ class People:
         found |= {n for n, state in self._away.items() if state["learnt"]}
         return sorted(self._learnt | found)
 
-    def finish(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
+    def finish(self, face_ids: Sequence[NDArray[np.int64]]) -> Arranged:
         """Make the final pass, arranged as the rows of one or more tables.
 
         Parameters
@@ -168,8 +196,8 @@ class People:
 
         Returns
         -------
-        intensities, presences : list of ndarray
-            For each table, shape (n_rows, number of columns).
+        Arranged
+            With OpenFace's values in rows without a face: 0, and what smoothing makes of it.
 
         Raises
         ------
@@ -183,16 +211,15 @@ class People:
             raise BaselineError("no face in the baseline frames {} to {}; choose others".format(*asked))
         return self._arranged(face_ids, final=True)
 
-    def raw(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
+    def raw(self, face_ids: Sequence[NDArray[np.int64]]) -> Arranged:
         """Arrange the values as they were predicted, where there can be no final pass; see `finish`."""
         return self._arranged(face_ids, final=False)
 
-    def _arranged(
-        self, face_ids: Sequence[NDArray[np.int64]], *, final: bool
-    ) -> tuple[list[Floats], list[Floats]]:
+    def _arranged(self, face_ids: Sequence[NDArray[np.int64]], *, final: bool) -> Arranged:
         owner = np.concatenate(face_ids) if len(face_ids) else np.empty(0, np.int64)
         intensities = np.full((len(owner), len(self._models.intensity_names)), np.nan)
         presences = np.full((len(owner), len(self._models.presence_names)), np.nan)
+        valid = np.zeros(len(owner), np.bool_)
         order = np.argsort(owner, kind="stable")
         numbers, starts = np.unique(owner[order], return_index=True)
         rows_of = dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)) if len(owner) else {}
@@ -204,8 +231,9 @@ class People:
             rows = rows[: len(found.valid)]
             intensities[rows] = found.intensities[: len(rows)]
             presences[rows] = found.presences[: len(rows)]
+            valid[rows] = found.valid[: len(rows)]
         ends = np.cumsum([len(ids) for ids in face_ids])[:-1]
-        return np.split(intensities, ends), np.split(presences, ends)
+        return Arranged(np.split(intensities, ends), np.split(presences, ends), np.split(valid, ends))
 
     def state(self) -> State:
         """Everything that the rest of the run depends on, as plain arrays."""
