@@ -109,6 +109,7 @@ class FaceAnalyser:
             if live:
                 raise ValueError("a live analyser needs a baseline from a recording, not frames to come")
         self._asked_baseline = baseline
+        self._seen: tuple[int, int, int]
         self._keeps_history = keep_history
         self._live = LiveCorrection(len(self.intensity_names)) if live else None
         self._histories = {
@@ -215,7 +216,8 @@ class FaceAnalyser:
         self._n_frames += 1
         number = self._n_frames if number is None else number
         if valid:
-            self._seen = (self._seen[0] + 1, self._seen[1] or number, number)
+            seen_before, first, _ = self._seen
+            self._seen = (seen_before + 1, first or number, number)
         if self._takes_part(number, valid) and self._median.update(features, valid):
             self._rest = self._predictor.rest(self._median.median)
         if valid:
@@ -368,7 +370,7 @@ class FaceAnalyser:
         if isinstance(self._baseline, Baseline):
             self._rest = self._predictor.rest(self._baseline.features)
         self._n_frames: int = 0
-        self._seen: tuple[int, int, int] = (0, 0, 0)  # frames with a face, the first and the last of them
+        self._seen = (0, 0, 0)  # frames with a face, the first and the last of them
         self._n_before: int = 0  # frames before those of the baseline
         self._n_baseline: int = 0  # frames of the baseline
         self._baseline_seen = False  # whether one of them has a face

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 from pyclnf import FaceTracker, FitParameters, LandmarkModel, MultiFaceTracker
 from pyclnf.config import EYE_PARTS
 
+from ._warning import warn
 from .detectors import make_detector
+from .errors import MissingColumnsWarning
 from .faces import FaceStage
 from .models import ModelSet, choose_models
 from .options import AnalysisOptions
+from .output.columns import GAZE_GROUPS
 from .people import ActionUnitModels
 from .provenance import instruction_sets, versions
 
@@ -58,6 +62,23 @@ class Engine:
     def has_gaze(self) -> bool:
         """Whether the landmark model has the eye models that gaze needs."""
         return {part.name for part in self.landmark_model.parts} >= {*EYE_PARTS}
+
+    def available(self, groups: Collection[str]) -> tuple[str, ...]:
+        """Return those groups of columns that the models can give.
+
+        Warns
+        -----
+        MissingColumnsWarning
+            Some of them are left out: zeros would be read as a gaze into the camera.
+        """
+        absent = () if self.has_gaze else tuple(group for group in groups if group in GAZE_GROUPS)
+        if absent:
+            warn(
+                f"the models {Path(self.models.name).name!r} have no eye models; the table has no columns of "
+                f"{' and '.join(absent)}. Use OpenFace's models for gaze",
+                MissingColumnsWarning,
+            )
+        return tuple(group for group in groups if group not in absent)
 
     @cached_property
     def model_hashes(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,29 @@ MEMORY_FOR_RETURN = (
 Floats = NDArray[np.float64]
 
 
+class Arranged(NamedTuple):
+    """Action units as the rows of one or more tables, an array for each table.
+
+    Attributes
+    ----------
+    intensities, presences : list of ndarray
+        Shape (n_rows, number of columns).
+    valid : list of ndarray, shape (n_rows,), bool
+        Rows whose action units were measured.
+    """
+
+    intensities: list[Floats]
+    presences: list[Floats]
+    valid: list[NDArray[np.bool_]]
+
+    def with_gaps(self) -> Arranged:
+        """Replace what stands in rows that were not measured by NaN, in place."""
+        for values in (self.intensities, self.presences):
+            for array, valid in zip(values, self.valid, strict=True):
+                array[~valid] = np.nan
+        return self
+
+
 class ActionUnitModels:
     """The action-unit models of a pipeline; immutable, so runs and threads share them.
 
@@ -52,6 +75,11 @@ class ActionUnitModels:
         self._triangulation = read_triangulation(main.triangulation)
         self._predictor = AUPredictor(chosen)
         self._static_predictor = AUPredictor(static.models)
+
+    @property
+    def any_dynamic(self) -> bool:
+        """Whether some of them measure against the person's own rest."""
+        return self._predictor.any_dynamic
 
     @property
     def intensity_names(self) -> tuple[str, ...]:
@@ -185,7 +213,7 @@ class People:
         found |= {n for n, state in self._away.items() if state["learnt"]}
         return sorted(self._learnt | found)
 
-    def finish(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
+    def finish(self, face_ids: Sequence[NDArray[np.int64]]) -> Arranged:
         """Make the final pass, arranged as the rows of one or more tables.
 
         Parameters
@@ -196,8 +224,8 @@ class People:
 
         Returns
         -------
-        intensities, presences : list of ndarray
-            For each table, shape (n_rows, number of columns).
+        Arranged
+            With OpenFace's values in rows without a face: 0, and what smoothing makes of it.
 
         Raises
         ------
@@ -212,7 +240,7 @@ class People:
         final = self._finished()
         return self._arranged(face_ids, final)
 
-    def raw(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
+    def raw(self, face_ids: Sequence[NDArray[np.int64]]) -> Arranged:
         """Arrange the values as they were predicted, where there can be no final pass; see `finish`."""
         raw = {n: analyser.raw() for n, analyser in self._analysers()}
         return self._arranged(face_ids, raw | self._gone)
@@ -224,7 +252,7 @@ class People:
         for face_id, person in self.returned().items():
             groups[person] += groups.pop(face_id)
         final = dict(self._gone)
-        for members in groups.values():
+        for members in map(sorted, groups.values()):  # in the order of their coming
             if len(members) == 1:
                 final[members[0]] = analysers[members[0]].finish()
                 continue
@@ -240,10 +268,11 @@ class People:
 
     def _arranged(
         self, face_ids: Sequence[NDArray[np.int64]], values: Mapping[int, SequenceAnalysis]
-    ) -> tuple[list[Floats], list[Floats]]:
+    ) -> Arranged:
         owner = np.concatenate(face_ids) if len(face_ids) else np.empty(0, np.int64)
         intensities = np.full((len(owner), len(self._models.intensity_names)), np.nan)
         presences = np.full((len(owner), len(self._models.presence_names)), np.nan)
+        valid = np.zeros(len(owner), np.bool_)
         order = np.argsort(owner, kind="stable")
         numbers, starts = np.unique(owner[order], return_index=True)
         rows_of = dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)) if len(owner) else {}
@@ -254,8 +283,9 @@ class People:
             rows = rows[: len(found.valid)]
             intensities[rows] = found.intensities[: len(rows)]
             presences[rows] = found.presences[: len(rows)]
+            valid[rows] = found.valid[: len(rows)]
         ends = np.cumsum([len(ids) for ids in face_ids])[:-1]
-        return np.split(intensities, ends), np.split(presences, ends)
+        return Arranged(np.split(intensities, ends), np.split(presences, ends), np.split(valid, ends))
 
     def state(self) -> State:
         """Everything that the rest of the run depends on, as plain arrays."""

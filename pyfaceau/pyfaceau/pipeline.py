@@ -17,17 +17,18 @@ from .analysis import Baseline, BaselineFrames, checked_frames
 from .detectors import FaceDetector
 from .engine import Engine
 from .errors import ProcessingError
-from .images import analyse_image
+from .images import PhotographMethods
 from .models import ModelSet
-from .options import AnalysisOptions, number_format
-from .output import DEFAULT_GROUPS, Sink, check_target, write_table
+from .options import AnalysisOptions, Timestamps, number_format
+from .output import DEFAULT_GROUPS, SharedSink, Sink, check_target, write_table
 from .output.columns import Include
 from .people import AUModelChoice
 from .progress import ProgressCallback
 from .result import FrameResult
+from .rotation import Rotation, check_rotation
 from .run import ONE_PERSON, AnalysisRun, RunMode
 from .saved_runs import resume_run
-from .sequence import SharedSink, analyse_files, finishing
+from .sequence import analyse_files, finishing
 from .video import FrameIterator, FrameSource, open_video
 
 Frame = npt.NDArray[np.generic]
@@ -37,7 +38,7 @@ BaselineChoice: TypeAlias = PathLike | BaselineFrames | Baseline | None
 logger = logging.getLogger(__name__)
 
 
-class FullPythonAUPipeline:
+class FullPythonAUPipeline(PhotographMethods):
     """Action units, gaze, head pose and landmarks of faces in videos and images, as in OpenFace 2.2.
 
     Parameters
@@ -75,6 +76,12 @@ class FullPythonAUPipeline:
     threads : int, optional
         Threads of the landmark stage; the rest runs in one more. Results do not depend on it. By default two where
         the machine has them.
+    every : int
+        Take each n-th frame of a video, beginning with the first. Frames keep their numbers and time stamps; medians
+        and smoothing see only the frames that are taken.
+    timestamps : {"container", "frames"}
+        Time stamps of video files: those of the container, or frame / frame rate, as in OpenFace, which is wrong where
+        the frame rate varies. A `TimestampWarning` says when the two differ.
 
     Raises
     ------
@@ -110,6 +117,8 @@ class FullPythonAUPipeline:
         cx: float | None = None,
         cy: float | None = None,
         threads: int | None = None,
+        every: int = 1,
+        timestamps: Timestamps = "container",
     ) -> None:
         self._begin_with(
             AnalysisOptions(
@@ -127,6 +136,8 @@ class FullPythonAUPipeline:
                 cx=cx,
                 cy=cy,
                 threads=threads,
+                every=every,
+                timestamps=timestamps,
             )
         )
 
@@ -225,7 +236,7 @@ class FullPythonAUPipeline:
         sinks : sequence of Sink
             They receive the frames from here on.
         spool : path-like, optional
-            The folder of the run that was saved, if it had one.
+            The folder of the saved run, if it had one.
 
         Raises
         ------
@@ -249,8 +260,9 @@ class FullPythonAUPipeline:
         include: Include | None = None,
         sinks: Sequence[Sink] = (),
         baseline: BaselineChoice = None,
+        rotate: Rotation = 0,
     ) -> pd.DataFrame:
-        """Analyse a video file, or a folder of images as a sequence.
+        """Analyse a video file, or a folder of numbered images; for photographs see :meth:`process_images`.
 
         Parameters
         ----------
@@ -271,13 +283,20 @@ class FullPythonAUPipeline:
             frames of this one (counted from 1, both included). By default it is learnt from the whole
             sequence, as in OpenFace. With several faces, only frames of this video can be given; a face that
             is not in them is measured against its own sequence, and ``.attrs["baseline"]`` lists it.
+        rotate : {"auto", 0, 90, 180, 270}
+            Turn the frames clockwise before anything else. "auto" turns them only if no face is upright.
 
         Returns
         -------
         pandas.DataFrame
             One row for each face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of
-            `include` with OpenFace's names and units. ``.attrs`` holds models, their SHA-256, versions and
-            choices.
+            `include` with OpenFace's names and units, NaN where there is no face. Action units are there in frames
+            that the validator accepts (`FrameResult.valid`). With "openface", rows without a face hold what OpenFace
+            writes. ``.attrs`` holds models, their SHA-256, versions and choices.
+
+        Warns
+        -----
+        ShortSequenceWarning, TimestampWarning, RotationWarning, InputWarning, MissingColumnsWarning, SideOutputWarning
 
         Raises
         ------
@@ -297,6 +316,7 @@ class FullPythonAUPipeline:
             include=include,
             sinks=sinks,
             baseline=baseline,
+            rotate=rotate,
         )[0]
 
     @renamed_arguments(columns="include", neutral="baseline")
@@ -311,6 +331,7 @@ class FullPythonAUPipeline:
         include: Include | None = None,
         sinks: Sequence[Sink] = (),
         baseline: BaselineChoice = None,
+        rotate: Rotation = 0,
     ) -> list[pd.DataFrame]:
         """Analyse several videos, each alone or all as recordings of one person.
 
@@ -319,7 +340,7 @@ class FullPythonAUPipeline:
         paths : sequence of path-like
         outputs : sequence of path-like, optional
             A result file for each.
-        max_frames, progress, include, sinks, baseline
+        max_frames, progress, include, sinks, baseline, rotate
             As in :meth:`process_video`.
         same_person : bool
             The files are one long video of one person, which is then cut: tracking goes on from file to file,
@@ -345,14 +366,16 @@ class FullPythonAUPipeline:
         for target in outputs or ():
             check_target(target)
         style = self.options.number_format if include is None else number_format(include)
+        check_rotation(rotate)
         at_rest = self._baseline(baseline, progress)
-        lent = [SharedSink(sink) for sink in sinks]
-        with finishing(sinks):
+        lent = [SharedSink.around(sink) for sink in sinks]
+        with finishing(lent):
             return analyse_files(
                 lambda: self.run(include=include, baseline=at_rest, sinks=lent),
                 [Path(path) for path in paths],
                 outputs=outputs,
                 one_run=same_person,
+                rotate=rotate,
                 max_frames=max_frames,
                 progress=progress,
                 save=lambda table, target: write_table(table, target, style=style),
@@ -393,30 +416,6 @@ class FullPythonAUPipeline:
                     f"frames: failed after {len(tables[-1])} rows: {error}", tables[-1]
                 ) from error
             return run.finish()
-
-    def process_image(self, image: PathLike | Frame, *, multi_view: bool = False) -> list[FrameResult]:
-        """Analyse all faces of a single image, with the static action-unit models.
-
-        Parameters
-        ----------
-        image : path-like or ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16
-            An image file, or a BGR, BGRA or grey image.
-        multi_view : bool
-            Try all starting orientations, for faces that are not near frontal; slower.
-
-        Returns
-        -------
-        list of FrameResult
-            One for each face, best detection first; intensities from 0 to 5. Empty if there is no face.
-
-        Raises
-        ------
-        VideoError
-            The file is missing or is not an image.
-        TypeError, ValueError
-            The array is not an image as described.
-        """
-        return analyse_image(self.engine, image, multi_view=multi_view)
 
     def process_frame(self, frame: Frame, timestamp: float = float("nan")) -> FrameResult:
         """Analyse the next frame of a sequence; `reset` begins a new one.
