@@ -15,6 +15,7 @@ from .models import ModelSet, choose_models
 from .options import AnalysisOptions
 from .people import ActionUnitModels
 from .provenance import instruction_sets, versions
+from .quality import quality_record
 
 
 class Engine:
@@ -95,4 +96,5 @@ class Engine:
             "model_sha256": dict(self.model_hashes),
             "versions": dict(versions()),
             "instruction_sets": instruction_sets(),
+            **quality_record(self.models.name),
         }
