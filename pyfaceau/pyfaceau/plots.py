@@ -86,6 +86,9 @@ def plot_table(
             axes.set_yticks([0, 5])
             label = _label(name) + (" (hint only)" if hint else "")
             axes.set_ylabel(label, rotation=0, ha="right", va="center", color=_HINT if hint else "black")
+        if len(table):  # also where the first or last frames have no face
+            seconds = _seconds(table)
+            panels[-1].set_xlim(float(seconds.min()), max(float(seconds.max()), float(seconds.min()) + 1e-3))
         panels[-1].set_xlabel("seconds")
         figure.suptitle(_title(table) if title is None else title, fontsize=10)
         _legend(figure, lines, truth is not None)

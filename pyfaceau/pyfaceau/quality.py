@@ -111,6 +111,21 @@ def quality_table() -> str:
     return "\n".join(lines)
 
 
+def quality_summary() -> str:
+    """Say in a few lines how good the open models are."""
+    mean = _content()["mean"]
+    ranked = sorted(model_quality().items(), key=lambda item: item[1].openface or 0.0, reverse=True)
+    best = ", ".join(f"{unit} {each.openface:.2f}" for unit, each in ranked[:3])
+    hints = [unit for unit, each in model_quality().items() if each.hint]
+    listed = f"{', '.join(hints[:-1])}{' and ' if len(hints) > 1 else ''}{hints[-1]}" if hints else "No unit"
+    return (
+        f"On people, the intensities of the open models agree with OpenFace's with a mean r of {mean['openface']:.2f}\n"
+        f"(best: {best}), on OpenFace's sample videos, and with MediaPipe's with {mean['people_left_out']:.2f},\n"
+        f"on people who were not in the training. Units that follow no reference, hints only: {listed}.\n"
+        "`pyfaceau models list` shows the figures of every unit."
+    )
+
+
 def is_hint(column: str, hints: tuple[str, ...] | list[str]) -> bool:
     """Whether a column such as "AU04_r" belongs to a unit that is a hint only."""
     return unit_of(column) in hints
