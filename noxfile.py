@@ -58,7 +58,7 @@ def parity(session):
 @nox.session
 def demo(session):
     """Analyse the demo clip with the open models; results go to pyfaceau-demo/."""
-    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau[plot]")
+    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau")
     session.run("pyfaceau", "demo", *session.posargs)
 
 
@@ -82,7 +82,7 @@ def train(session):
 @nox.session
 def lint(session):
     """Check style and types."""
-    session.install("ruff>=0.12", "mypy>=1.16", "pandas-stubs", "matplotlib", *PACKAGES)
+    session.install("ruff>=0.12", "mypy>=1.16", "pandas-stubs", *PACKAGES)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy", *TYPED)

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pyfaceau.action_units import AU_NAMES
     from pyfaceau.analyser import FaceAnalyser
     from pyfaceau.analysis import Baseline, FrameAnalysis, SequenceAnalysis
     from pyfaceau.errors import (
@@ -36,13 +37,17 @@ if TYPE_CHECKING:
         read_hog,
         read_openface_csv,
     )
+    from pyfaceau.overlay import OVERLAY_GROUPS, FaceShapes, write_overlay
     from pyfaceau.pipeline import FullPythonAUPipeline
+    from pyfaceau.plots import plot_table
+    from pyfaceau.quality import UnitQuality, model_quality
     from pyfaceau.result import FrameResult
     from pyfaceau.run import AnalysisRun
 
 __version__ = "2.0.0"
 
 _HOMES = {
+    "AU_NAMES": "action_units",
     "AlignedFaceSink": "output",
     "AnalysisOptions": "options",
     "AnalysisRun": "run",
@@ -51,6 +56,7 @@ _HOMES = {
     "BaselineWarning": "errors",
     "CheckpointError": "errors",
     "FaceAnalyser": "analyser",
+    "FaceShapes": "overlay",
     "FinalPassError": "errors",
     "FrameAnalysis": "analysis",
     "FrameResult": "result",
@@ -59,6 +65,7 @@ _HOMES = {
     "InputWarning": "errors",
     "LiveSource": "live",
     "MissingColumnsWarning": "errors",
+    "OVERLAY_GROUPS": "overlay",
     "OutputError": "errors",
     "ProcessingError": "errors",
     "PyFaceAUError": "errors",
@@ -71,12 +78,18 @@ _HOMES = {
     "TimestampWarning": "errors",
     "TrackedImageSink": "output",
     "TrackedVideoSink": "output",
+    "UnitQuality": "quality",
     "VideoError": "errors",
+    "model_quality": "quality",
     "open_camera": "live",
+    "plot_table": "plots",
     "read_hog": "output",
     "read_openface_csv": "output",
+    "write_overlay": "overlay",
 }
 __all__ = [
+    "AU_NAMES",
+    "OVERLAY_GROUPS",
     "AlignedFaceSink",
     "AnalysisOptions",
     "AnalysisRun",
@@ -85,6 +98,7 @@ __all__ = [
     "BaselineWarning",
     "CheckpointError",
     "FaceAnalyser",
+    "FaceShapes",
     "FinalPassError",
     "FrameAnalysis",
     "FrameResult",
@@ -105,10 +119,14 @@ __all__ = [
     "TimestampWarning",
     "TrackedImageSink",
     "TrackedVideoSink",
+    "UnitQuality",
     "VideoError",
+    "model_quality",
     "open_camera",
+    "plot_table",
     "read_hog",
     "read_openface_csv",
+    "write_overlay",
 ]
 
 

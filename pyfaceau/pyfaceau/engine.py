@@ -19,6 +19,7 @@ from .options import AnalysisOptions
 from .output.columns import GAZE_GROUPS
 from .people import ActionUnitModels
 from .provenance import instruction_sets, versions
+from .quality import quality_record
 
 
 class Engine:
@@ -116,4 +117,5 @@ class Engine:
             "model_sha256": dict(self.model_hashes),
             "versions": dict(versions()),
             "instruction_sets": instruction_sets(),
+            **quality_record(self.models.name),
         }

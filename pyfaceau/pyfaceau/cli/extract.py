@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import report_error
+from .pictures import Pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,12 @@ def extract(
     same_person: Annotated[
         bool, typer.Option("--same-person", help="All videos show one person: share the baseline.")
     ] = False,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Write NAME_overlay.mp4 too: the table's values over the video.")
+    ] = False,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Write NAME_plot.png too: timelines of the action units.")
+    ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
     detector: Annotated[
         str,
@@ -98,13 +105,19 @@ def extract(
         max_faces=max_faces,
         threads=threads,
     )
+    pictures = Pictures(overlay=overlay, plot=plot)
     timing = _profile(pipeline) if profile else None
     failed, frames = False, 0
     jobs = [(videos, targets)] if same_person else [([v], [t]) for v, t in zip(videos, targets, strict=True)]
     for paths, files in jobs:
         try:
             tables = pipeline.process_videos(
-                paths, files, max_frames, progress=not quiet, same_person=same_person
+                paths,
+                files,
+                max_frames,
+                progress=not quiet,
+                same_person=same_person,
+                sinks=pictures.sinks(),
             )
         except Exception as error:
             failed = True
@@ -115,6 +128,7 @@ def extract(
             seen, with_face = _count_frames(table)
             frames += seen
             typer.echo(f"{file}: {seen} frames, a face in {with_face}")
+        pictures.write(paths, tables, files, progress=not quiet)
     if timing is not None and frames:
         typer.echo(timing.table(frames))
     if failed:
