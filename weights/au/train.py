@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -27,7 +27,7 @@ from .evaluate import evaluate
 from .mask import face_triangles, write_triangles
 from .predictors import write_models
 from .rendered import random_weights, write_rendered
-from .sources import Frame, blendshape_names, clips, crops
+from .sources import LONDON_DRAWN_SIZE, Frame, blendshape_names, clips, crops, london
 from .training import load_material, prepare_dynamic, train_dynamic, train_static
 from .transfer import Drivers
 from .turned import write_turned
@@ -73,6 +73,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--media", type=Path, default=REPOSITORY / "../shared", help="videos and gold, for figures"
     )
+    parser.add_argument(
+        "--london", type=Path, help="MediaPipe's points and blendshapes of the London pictures (mediapipe_labels.py)"
+    )
+    parser.add_argument("--draw", nargs="+", choices=("bent", *DRAWN), default=("bent", *DRAWN),
+                        help="sets that the draw stage draws; they can run side by side")  # fmt: skip
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     return parser.parse_args(arguments)
 
@@ -82,15 +87,36 @@ def _draw(options: argparse.Namespace) -> None:
     model = load_ict(options.data / "ict_facekit/ict_facekit_light.npz")
     names = blendshape_names(options.data)
     independent = functools.partial(random_weights, model)
-    write_rendered(model, crops(options.data), names, options.work / "rendered", SEED_RENDERED, independent)
+    calm = list(_london(options, (LONDON_DRAWN_SIZE,)))
     drivers = Drivers(model, (frame for frame in crops(options.data) if frame.part == "train"), names)
-    write_rendered(
-        model, crops(options.data), names, options.work / "transferred", SEED_TRANSFERRED, drivers, 16
-    )
-    frames: Iterable[Frame] = itertools.chain(crops(options.data), clips(options.data))
-    write_turned(model, frames, options.work / "turned", SEED_TURNED)
-    frames = (frame for frame in crops(options.data) if frame.part == "train")
-    write_turned(model, frames, options.work / "bent", SEED_BENT, 1, BENT)
+
+    def drawn_from() -> Iterable[Frame]:
+        return itertools.chain(calm, crops(options.data))
+
+    jobs: dict[str, Callable[[Path], int]] = {
+        "bent": lambda folder: write_turned(
+            model, (f for f in crops(options.data) if f.part == "train"), folder, SEED_BENT, 1, BENT
+        ),
+        "rendered": lambda folder: write_rendered(
+            model, drawn_from(), names, folder, SEED_RENDERED, independent
+        ),
+        "transferred": lambda folder: write_rendered(
+            model, drawn_from(), names, folder, SEED_TRANSFERRED, drivers, 16
+        ),
+        "turned": lambda folder: write_turned(
+            model, itertools.chain(crops(options.data), clips(options.data)), folder, SEED_TURNED
+        ),
+    }
+    for name, job in jobs.items():
+        if name in options.draw:
+            job(options.work / name)
+
+
+def _london(options: argparse.Namespace, sizes: Sequence[float] | None = None) -> Iterable[Frame]:
+    """Pictures of the London people for training; none without ``--london``."""
+    if options.london is None:
+        return ()
+    return london(options.data, options.london) if sizes is None else london(options.data, options.london, sizes)
 
 
 def _label(options: argparse.Namespace) -> None:
@@ -117,7 +143,7 @@ def _describe(options: argparse.Namespace) -> None:
     describe = Describer(options.out / PDM, options.out / TRIANGULATION)
     model = LandmarkModel.load(options.landmarks / "main_ceclm_general.txt")
     real = real_faces(
-        describe, model, crops(options.data), options.data / "clips", clips(options.data), SEED_FEATURES
+        describe, model, itertools.chain(crops(options.data), _london(options)), options.data / "clips", clips(options.data), SEED_FEATURES
     )
     real.save(options.work / "real.npz")
     for name in DRAWN:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pyclnf.io import CENExpert, CENFile, DenseLayer, PDMFile, write_pdm
+from pyclnf.io import CENExpert, CENFile, DenseLayer, PDMFile, read_cen, write_pdm
 
 from .cen import Networks
 from .data import MIRROR_68
@@ -60,6 +60,21 @@ def cen_file(
         mirror_views=np.array([0, 2, 1], dtype=np.int32),
         experts=(view0, view1, (EMPTY,) * 68),
     )
+
+
+def read_networks(path: Path, scale_index: int, work: Path) -> None:
+    """Take the trained networks of both views out of a pack's file; keeps them as ``net_K_V.npz`` in ``work``."""
+    file = read_cen(path)
+    for view, landmarks in ((0, frontal_experts()), (1, np.arange(68))):
+        layers = [file.experts[view][int(k)].layers for k in landmarks]
+        depth = len(layers[0])
+        gain = [1.0] * (depth - 1) + [RESPONSE_GAIN[scale_index]]
+        biases = [np.stack([np.float32(expert[k].bias).reshape(-1) for expert in layers]) / gain[k] for k in range(depth)]
+        weights = [np.stack([np.float32(expert[k].weight) for expert in layers]) / gain[k] for k in range(depth)]
+        weights[0] = weights[0][:, :, 1:]
+        Networks(
+            tuple(np.float32(b) for b in biases), tuple(np.ascontiguousarray(w, np.float32) for w in weights)
+        ).save(work / f"net_{scale_index}_{view}.npz")
 
 
 def export_pdm(model: ShapeModel, path: Path) -> None:
