@@ -7,7 +7,10 @@ the gaze can be trusted. Everything is a handful of NumPy products.
 
 from __future__ import annotations
 
+import io
+import math
 import os
+import zipfile
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,7 +32,7 @@ OUTPUTS: Final = 2 + 2 * POINTS + 2  # gaze, points, opening, logit of the confi
 POINT_UNIT: Final = 10.0  # window px that a point's output of 1 means
 OPENING_UNIT: Final = 10.0  # mm that an opening's output of 1 means
 _SMALLEST_SPREAD = 1.0  # grey levels: a window flatter than this is not stretched
-_LARGEST_ARRAY = 1 << 20  # numbers in one weight array
+_LARGEST_ARRAY = 4 << 20  # bytes of one weight array
 _ARRAYS = ("conv1", "bias1", "conv2", "bias2", "conv3", "bias3", "dense1", "offset1", "dense2", "offset2", "centre", "share")
 # Mirrored index of each of the 28 points: iris and lids run from the left over the top, the pupil from its lower left.
 MIRROR: Final[npt.NDArray[np.intp]] = np.array(
@@ -173,7 +176,7 @@ class OpenEyes:
         missing = [name for name in _ARRAYS if name not in arrays]
         if missing:
             raise ValueError(f"the eye network lacks {', '.join(missing)}")
-        self._arrays = {name: np.ascontiguousarray(arrays[name], np.float32) for name in _ARRAYS}
+        self._arrays = {name: np.array(arrays[name], np.float32, order="C") for name in _ARRAYS}
         if any(not np.isfinite(a).all() for a in self._arrays.values()):
             raise ValueError("the eye network has numbers that are not finite")
         a = self._arrays
@@ -192,12 +195,17 @@ class OpenEyes:
     def from_file(cls, path: str | os.PathLike[str]) -> OpenEyes:
         """Read a network; ModelFileError if the file is not one."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in _ARRAYS if name in stored.files}
-            if any(a.size > _LARGEST_ARRAY or a.dtype.kind != "f" for a in arrays.values()):
-                raise ValueError("an array is too large or not of floating point")
+            with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+                # sizes before anything is allocated
+                if any(entry.file_size > _LARGEST_ARRAY for entry in archive.infolist()):
+                    raise ValueError("an array is too large")
+                arrays = {}
+                there = {entry.filename for entry in archive.infolist()}
+                for name in _ARRAYS:
+                    if f"{name}.npy" in there:
+                        arrays[name] = _array(archive.read(f"{name}.npy"))
             return cls(arrays)
-        except (ValueError, OSError, KeyError) as error:
+        except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise ModelFileError(path, 0, f"not an eye network: {error}") from error
 
     def outputs(self, windows: Float32Array, heads: Float32Array) -> Float32Array:
@@ -240,6 +248,20 @@ class OpenEyes:
         points[0] = points[0][MIRROR]
         opening = np.maximum(out[:, -2], 0.0) * OPENING_UNIT
         return EyesFound(directions, points.astype(np.float32), opening, confidence)
+
+
+def _array(content: bytes) -> npt.NDArray[Any]:
+    """Array of floating point in the bytes of a .npy file; its size is checked against them first."""
+    stream = io.BytesIO(content)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("an array is in an unknown form")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.kind != "f" or fortran:
+        raise ValueError("an array is not of floating point by rows")
+    rest = content[stream.tell() :]
+    if math.prod(shape) * dtype.itemsize != len(rest):
+        raise ValueError("an array is cut off")
+    return np.frombuffer(rest, dtype).reshape(shape)
 
 
 def joint_directions(gaze: Float64Array, confidence: Float64Array, share: float) -> Float64Array:

@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 WeightSource = Callable[[np.random.Generator], F64]
 #: Outer-eye distance of the rendered faces, px, and size of the picture around the face.
 EYE_DISTANCE, SIZE = 90.0, 256
-FRAMES_PER_FACE = 20
+FRAMES_PER_FACE, FRAMES_PER_LONDON_FACE = 8, 24
 NEUTRAL_SHARE = 0.2
 MAXIMUM_RESIDUAL = 0.05  # RMS of the ICT fit in outer-eye distances
 #: Shapes that belong to no action unit of ours but move the face: gaze, funnel, pucker, sideways jaw.
@@ -167,6 +167,7 @@ def write_rendered(
     draw_weights: WeightSource,
     per_face: int = FRAMES_PER_FACE,
     per_person: int = 1,
+    per_london_face: int = FRAMES_PER_LONDON_FACE,
 ) -> int:
     """Draw all calm faces into `folder` (``NNNNN.jpg`` and ``truth.npz``); returns the number of pictures.
 
@@ -178,6 +179,7 @@ def write_rendered(
     folder, seed : where to write, and the seed
     draw_weights : gives the expression weights of one frame
     per_face, per_person : pictures of a photograph, photographs of a person
+    per_london_face : pictures of a photograph of the London set
     """
     folder.mkdir(parents=True, exist_ok=True)
     used: dict[str, int] = {}
@@ -185,7 +187,8 @@ def write_rendered(
     for number, frame in enumerate(frames):
         if used.get(frame.subject, 0) >= per_person or not is_calm(frame, names):
             continue
-        drawn = draw_frames(model, frame, np.random.default_rng([seed, number]), draw_weights, per_face)
+        count = per_london_face if frame.subject.startswith("london") else per_face
+        drawn = draw_frames(model, frame, np.random.default_rng([seed, number]), draw_weights, count)
         used[frame.subject] = used.get(frame.subject, 0) + bool(drawn)
         for image, landmarks, truth, weights in drawn:
             cv2.imwrite(str(folder / f"{len(rows):05d}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 93])

@@ -101,7 +101,7 @@ def _draw(options: argparse.Namespace) -> None:
             model, drawn_from(), names, folder, SEED_RENDERED, independent
         ),
         "transferred": lambda folder: write_rendered(
-            model, drawn_from(), names, folder, SEED_TRANSFERRED, drivers, 16
+            model, drawn_from(), names, folder, SEED_TRANSFERRED, drivers, 6, 1, 12
         ),
         "turned": lambda folder: write_turned(
             model, itertools.chain(crops(options.data), clips(options.data)), folder, SEED_TURNED
@@ -126,9 +126,14 @@ def _label(options: argparse.Namespace) -> None:
         return
     script = Path(__file__).with_name("mediapipe_labels.py")
     task = options.data / "mediapipe/face_landmarker.task"
-    for name in DRAWN:
+    for name in _there(options):
         command = [options.mediapipe_python, script, task, options.work / name, _opinions(options, name)]
         subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+
+
+def _there(options: argparse.Namespace) -> list[str]:
+    """Sets of drawn faces that have been drawn."""
+    return [name for name in DRAWN if (options.work / name / "truth.npz").exists()]
 
 
 def _opinions(options: argparse.Namespace, name: str) -> Path:
@@ -146,7 +151,7 @@ def _describe(options: argparse.Namespace) -> None:
         describe, model, itertools.chain(crops(options.data), _london(options)), options.data / "clips", clips(options.data), SEED_FEATURES
     )
     real.save(options.work / "real.npz")
-    for name in DRAWN:
+    for name in _there(options):
         path = _opinions(options, name)
         opinions = np.load(path)["blendshapes"].astype(np.float64) if path.exists() else None
         faces = drawn_faces(describe, model, options.work / name, opinions, SEED_FEATURES)

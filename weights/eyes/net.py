@@ -147,7 +147,7 @@ def arrays_of(net: EyeNet, centre: F64, share: float) -> dict[str, NDArray[np.fl
     for k in (1, 2):
         layer = getattr(net, f"dense{k}")
         out[f"dense{k}"], out[f"offset{k}"] = layer.weight.detach().numpy().T, layer.bias.detach().numpy()
-    return {name: value.astype(np.float16) for name, value in out.items()}
+    return {name: np.array(value, np.float16, order="C") for name, value in out.items()}
 
 
 def eye_axes_error(eyes: OpenEyes, pairs: EyeSet, gaze: F64, heads: F64) -> F64:
