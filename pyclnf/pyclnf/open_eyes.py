@@ -7,11 +7,13 @@ the gaze can be trusted. Everything is a handful of NumPy products.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import os
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +25,7 @@ from .errors import ModelFileError
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 
+EYES_FILE: Final = "eyes_open.npz"
 WINDOW: Final = (32, 48)  # rows, columns of the network's input
 WINDOW_WIDTH: Final = 37.0  # mm of the shape model that its columns span
 CORNERS: Final = ((36, 39), (42, 45))  # face landmarks at the corners of the eyes, image left first
@@ -248,6 +251,91 @@ class OpenEyes:
         points[0] = points[0][MIRROR]
         opening = np.maximum(out[:, -2], 0.0) * OPENING_UNIT
         return EyesFound(directions, points.astype(np.float32), opening, confidence)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenGaze:
+    """Gaze of a face in camera space, as :class:`~pyclnf.core.gaze.Gaze` has it, with what only the network knows.
+
+    Attributes
+    ----------
+    directions : ndarray, shape (2, 3), float64
+    landmarks : ndarray, shape (56, 2), float32
+    landmarks_3d : ndarray, shape (56, 3), float64
+    opening, confidence : ndarray, shape (2,), float64
+        See :class:`EyesFound`.
+    """
+
+    directions: Float64Array
+    landmarks: Float32Array
+    landmarks_3d: Float64Array
+    opening: Float64Array
+    confidence: Float64Array
+
+
+def eyes_file(main_file: Path) -> Path | None:
+    """File of the eye network beside a model's main file; None where there is none."""
+    path = main_file.with_name(EYES_FILE)
+    return path if path.is_file() else None
+
+
+@functools.lru_cache(maxsize=4)
+def _loaded(path: Path, changed: int, size: int) -> OpenEyes:
+    return OpenEyes.from_file(path)
+
+
+def eyes_beside(main_file: Path) -> OpenEyes | None:
+    """The eye network beside a model's main file, loaded once for as long as the file stays the same."""
+    path = eyes_file(main_file)
+    if path is None:
+        return None
+    state = path.stat()
+    return _loaded(path, state.st_mtime_ns, state.st_size)
+
+
+def open_gaze(
+    eyes: OpenEyes, image: npt.NDArray[Any], landmarks: npt.ArrayLike, params_global: npt.ArrayLike, camera: Any
+) -> OpenGaze | None:
+    """Gaze of a fitted face in camera space; None where the fit has no size.
+
+    Parameters
+    ----------
+    eyes : OpenEyes
+    image : ndarray, shape (rows, cols[, 3]), uint8
+    landmarks : array_like, shape (68, 2)
+    params_global : array_like, shape (6,)
+    camera : Camera
+        Its fx, fy, cx, cy in px.
+
+    Notes
+    -----
+    A fit sees a face as if the camera looked straight at it, so directions are turned by the ray to the face.
+    """
+    points = np.asarray(landmarks, np.float64)
+    scale = float(np.asarray(params_global, np.float64)[0])
+    if not np.isfinite(points).all() or not scale > 0:
+        return None
+    found = eyes(image, points, params_global)
+    corners = [points[list(pair)].mean(axis=0) for pair in CORNERS]
+    middle = np.mean(corners, axis=0)
+    ray = np.array([(middle[0] - camera.cx) / camera.fx, (middle[1] - camera.cy) / camera.fy, 1.0])
+    directions = found.directions @ _turn_to(ray / np.linalg.norm(ray)).T
+    depth = camera.fx / scale
+    flat = found.landmarks.reshape(-1, 2).astype(np.float64)
+    spatial = np.column_stack(
+        [(flat[:, 0] - camera.cx) / camera.fx * depth, (flat[:, 1] - camera.cy) / camera.fy * depth,
+         np.full(len(flat), depth)]
+    )  # fmt: skip
+    return OpenGaze(
+        directions, found.landmarks.reshape(-1, 2), spatial, found.opening, found.confidence
+    )
+
+
+def _turn_to(ray: Float64Array) -> Float64Array:
+    """Smallest rotation (3, 3) that takes the optical axis to a unit vector in front of the camera."""
+    x, y, z = ray
+    k = 1.0 / (1.0 + z)
+    return np.array([[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]])
 
 
 def _array(content: bytes) -> npt.NDArray[Any]:

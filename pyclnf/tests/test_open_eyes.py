@@ -11,6 +11,7 @@ import pytest
 
 from pyclnf import open_eyes
 from pyclnf.core.geometry import euler_to_matrix
+from pyclnf.core.pose import Camera
 from pyclnf.errors import ModelFileError
 from pyclnf.open_eyes import MIRROR, OUTPUTS, OpenEyes, eye_frames, joint_directions, sample_windows
 
@@ -175,3 +176,47 @@ def test_file_that_is_no_archive_is_refused(tmp_path):
 def test_window_of_one_value_is_not_stretched():
     flat = open_eyes.standardised(np.full((1, 32, 48), 77.0, np.float32))
     assert not flat.any()
+
+
+def test_gaze_straight_at_the_camera_points_along_the_ray_to_the_face(arrays, face, monkeypatch):
+    eyes = OpenEyes(arrays)
+    image = np.full((480, 640, 3), 90, np.uint8)
+    camera = Camera.for_size(640, 480)
+    found = open_eyes.EyesFound(
+        np.array([[0.0, 0.0, -1.0]] * 2), np.full((2, 28, 2), 100.0, np.float32), np.ones(2), np.ones(2)
+    )
+    monkeypatch.setattr(OpenEyes, "__call__", lambda *_: found)
+    gaze = open_eyes.open_gaze(eyes, image, face + np.array([350.0, 200.0]), [1.0, 0, 0, 0, 0, 0], camera)
+    assert gaze is not None
+    middle = np.array([100.0 + 350, 80.0 + 200])
+    ray = np.array([(middle[0] - camera.cx) / camera.fx, (middle[1] - camera.cy) / camera.fy, 1.0])
+    np.testing.assert_allclose(gaze.directions, [-ray / np.linalg.norm(ray)] * 2, atol=1e-12)
+
+
+def test_points_in_space_project_to_the_points_of_the_picture(arrays, face):
+    rng = np.random.default_rng(6)
+    image = rng.integers(0, 255, (160, 200, 3)).astype(np.uint8)
+    camera = Camera.for_size(200, 160)
+    gaze = open_eyes.open_gaze(OpenEyes(arrays), image, face, [1.0, 0.1, 0.2, 0, 100, 80], camera)
+    assert gaze is not None
+    x, y, z = gaze.landmarks_3d.T
+    projected = np.column_stack([camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy])
+    np.testing.assert_allclose(projected, gaze.landmarks, atol=1e-3)
+
+
+def test_fit_without_a_size_has_no_gaze(arrays, face):
+    camera = Camera.for_size(200, 160)
+    image = np.zeros((160, 200), np.uint8)
+    assert open_eyes.open_gaze(OpenEyes(arrays), image, face, np.full(6, np.nan), camera) is None
+    assert open_eyes.open_gaze(OpenEyes(arrays), image, face, np.zeros(6), camera) is None
+
+
+def test_network_beside_a_model_is_read_again_when_it_changes(arrays, tmp_path):
+    main = tmp_path / "main.txt"
+    assert open_eyes.eyes_beside(main) is None
+    path = tmp_path / open_eyes.EYES_FILE
+    np.savez(path, **arrays)
+    first = open_eyes.eyes_beside(main)
+    assert open_eyes.eyes_beside(main) is first
+    np.savez(path, **(arrays | {"share": np.array([0.5], np.float64).reshape(())}))
+    assert open_eyes.eyes_beside(main) is not first

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..fit import FaceFit, PartFit
+from ..open_eyes import eyes_beside, open_gaze
 from .geometry import euler_to_matrix
 from .model import LandmarkModel
 from .pdm import PDM
@@ -37,15 +39,26 @@ class Gaze:
         Eye landmarks in px: 28 points per eye.
     landmarks_3d : ndarray, shape (56, 3), float64
         The same in camera space, mm.
+    opening, confidence : ndarray, shape (2,), float64, or None
+        Of each eye: distance of its lids in mm, and 0 to 1 for how far its gaze can be trusted. None where the eyes were
+        found by OpenFace's eye models, which do not tell.
     """
 
     directions: Float64Array
     angles: Float64Array
     landmarks: npt.NDArray[np.float32]
     landmarks_3d: Float64Array
+    opening: Float64Array | None = None
+    confidence: Float64Array | None = None
 
 
-def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camera: Camera) -> Gaze | None:
+def estimate_gaze(
+    model: LandmarkModel,
+    fit: FaceFit,
+    pose: npt.ArrayLike,
+    camera: Camera,
+    image: npt.NDArray[Any] | None = None,
+) -> Gaze | None:
     """Gaze of a fitted face.
 
     Parameters
@@ -56,11 +69,13 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
     pose : array_like, shape (6,)
         Of the head, from :func:`~pyclnf.core.pose.head_pose`.
     camera : Camera
+    image : ndarray, shape (rows, cols[, 3]), uint8, optional
+        Picture of the fit, which the open pack's eye network looks at; OpenFace's eye models do not need it.
 
     Returns
     -------
     Gaze or None
-        None if the model has no eye models.
+        None if the model has neither eye models nor an eye network, or has a network and `image` is not given.
 
     References
     ----------
@@ -68,7 +83,13 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
     """
     eyes = fit.eyes
     if eyes is None:
-        return None
+        network = None if image is None else eyes_beside(model.path)
+        found = network and open_gaze(network, image, fit.landmarks, fit.params_global, camera)
+        if not found:
+            return None
+        return Gaze(
+            found.directions, _angles(found.directions), found.landmarks, found.landmarks_3d, found.opening, found.confidence
+        )  # fmt: skip
     pdms = {p.name: p.model.pdm for p in model.parts}
     head = euler_to_matrix(np.asarray(pose, dtype=np.float64)[3:])
     face = landmarks_3d(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
@@ -79,13 +100,17 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
             for eye, corners in zip(points, EYE_CORNERS, strict=True)
         ]
     )
-    mean = directions.mean(axis=0)
     return Gaze(
         directions,
-        np.array([np.arctan2(mean[0], -mean[2]), np.arctan2(mean[1], -mean[2])]),
+        _angles(directions),
         np.concatenate([eye.landmarks for eye in eyes]),
         np.concatenate(points),
     )
+
+
+def _angles(directions: Float64Array) -> Float64Array:
+    mean = directions.mean(axis=0)
+    return np.array([np.arctan2(mean[0], -mean[2]), np.arctan2(mean[1], -mean[2])])
 
 
 def _eye_3d(eye: PartFit, pdms: dict[str, PDM], camera: Camera) -> Float64Array:
