@@ -83,13 +83,7 @@ def estimate_gaze(
     """
     eyes = fit.eyes
     if eyes is None:
-        network = None if image is None else eyes_beside(model.path)
-        found = network and open_gaze(network, image, fit.landmarks, fit.params_global, camera)
-        if not found:
-            return None
-        return Gaze(
-            found.directions, _angles(found.directions), found.landmarks, found.landmarks_3d, found.opening, found.confidence
-        )  # fmt: skip
+        return None if image is None else _by_network(model, fit, camera, image)
     pdms = {p.name: p.model.pdm for p in model.parts}
     head = euler_to_matrix(np.asarray(pose, dtype=np.float64)[3:])
     face = landmarks_3d(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
@@ -106,6 +100,16 @@ def estimate_gaze(
         np.concatenate([eye.landmarks for eye in eyes]),
         np.concatenate(points),
     )
+
+
+def _by_network(model: LandmarkModel, fit: FaceFit, camera: Camera, image: npt.NDArray[Any]) -> Gaze | None:
+    """Gaze by the eye network beside the model; None without one."""
+    network = eyes_beside(model.path)
+    found = None if network is None else open_gaze(network, image, fit.landmarks, fit.params_global, camera)
+    if found is None:
+        return None
+    angles = _angles(found.directions)
+    return Gaze(found.directions, angles, found.landmarks, found.landmarks_3d, found.opening, found.confidence)
 
 
 def _angles(directions: Float64Array) -> Float64Array:
