@@ -22,7 +22,7 @@ RELU, SIGMOID = 2, 0
 # evidence is weak, and the mean shift of a wide map hardly moves.  A power of it (what the factor amounts to) has
 # its peak in the same place; chosen on the validation people, with less at the
 # two scales that tracking uses: there sharp maps cost steadiness.
-RESPONSE_GAIN = (2.0, 1.0, 1.5, 6.0)
+RESPONSE_GAIN = (2.0, 1.0, 1.5, 12.0)
 EMPTY = CENExpert(SUPPORT, SUPPORT, (), 0.0)
 
 
