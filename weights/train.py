@@ -12,6 +12,10 @@ def main() -> None:
         from weights.au.train import main as run
 
         run(arguments[1:])
+    elif arguments[:1] == ["au-carry"]:
+        from weights.au.carry import main as run
+
+        run(arguments[1:])
     elif arguments[:1] == ["eyes"]:
         from weights.eyes.train import main as run
 
