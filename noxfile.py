@@ -79,6 +79,13 @@ def train(session):
     session.run("python", "-m", "weights.train", *session.posargs)
 
 
+@nox.session(name="judge-open")
+def judge_open(session):
+    """Print one table of how the open pack does on people kept out, from whatever test material is at hand."""
+    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau", "-r", "weights/requirements-judge.txt")
+    session.run("python", "-m", "weights.judge", *session.posargs)
+
+
 @nox.session
 def lint(session):
     """Check style and types."""
