@@ -31,7 +31,7 @@ VIDEOS = ("default", "changeLighting", "2015-10-15-15-14", "multi_face")
 MADE = (
     "The reference's sources, built with GCC 12 and OpenCV 4.6 as o2 (-O2 -msse3 -ffp-contract=off) and native "
     "(-O3 -march=native, a processor with AVX-512), run by the commands of tests/reference_noise.py. -prescott and "
-    "-haswell: the same program with OpenBLAS told to use those kernels; -plain: with OpenCV without AVX, too. "
+    "-haswell: the same program with OpenBLAS told to use those kernels; -plain: with OpenCV told to avoid AVX, too. "
     "A build with -O3 -mavx2 -mfma gives the bytes of native. gold: another build's output, printed with one decimal."
 )
 

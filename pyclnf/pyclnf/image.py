@@ -32,6 +32,7 @@ def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a NumPy array, got {type(image).__name__}")
+    image = np.asarray(image)  # not numpy.matrix, which stays two-dimensional whatever is done to it
     image = np.asarray(
         image
     )  # a numpy.matrix has two axes even after indexing, which the code below does not expect
