@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyfaceau.analyser import FaceAnalyser
     from pyfaceau.analysis import Baseline, FrameAnalysis, SequenceAnalysis
+    from pyfaceau.batch import BatchSummary, read_results, run_batch
     from pyfaceau.errors import (
         BaselineError,
         BaselineWarning,
+        BatchError,
         CheckpointError,
         FinalPassError,
+        ManifestError,
         OutputError,
         ProcessingError,
         PyFaceAUError,
@@ -43,6 +46,8 @@ _HOMES = {
     "Baseline": "analysis",
     "BaselineError": "errors",
     "BaselineWarning": "errors",
+    "BatchError": "errors",
+    "BatchSummary": "batch",
     "CheckpointError": "errors",
     "FaceAnalyser": "analyser",
     "FinalPassError": "errors",
@@ -51,6 +56,7 @@ _HOMES = {
     "FullPythonAUPipeline": "pipeline",
     "HogSink": "output",
     "LiveSource": "live",
+    "ManifestError": "errors",
     "OutputError": "errors",
     "ProcessingError": "errors",
     "PyFaceAUError": "errors",
@@ -63,6 +69,8 @@ _HOMES = {
     "open_camera": "live",
     "read_hog": "output",
     "read_openface_csv": "output",
+    "read_results": "batch",
+    "run_batch": "batch",
 }
 __all__ = [
     "AlignedFaceSink",
@@ -71,6 +79,8 @@ __all__ = [
     "Baseline",
     "BaselineError",
     "BaselineWarning",
+    "BatchError",
+    "BatchSummary",
     "CheckpointError",
     "FaceAnalyser",
     "FinalPassError",
@@ -79,6 +89,7 @@ __all__ = [
     "FullPythonAUPipeline",
     "HogSink",
     "LiveSource",
+    "ManifestError",
     "OutputError",
     "ProcessingError",
     "PyFaceAUError",
@@ -91,6 +102,8 @@ __all__ = [
     "open_camera",
     "read_hog",
     "read_openface_csv",
+    "read_results",
+    "run_batch",
 ]
 
 

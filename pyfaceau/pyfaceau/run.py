@@ -68,6 +68,8 @@ class AnalysisRun:
         Frames taken in so far, over all parts.
     parts : list
         One entry for each source, such as the files of one person.
+    overlaps : bool
+        Whether `results` works on the landmarks of later frames beside the rest of a frame, on a second core.
 
     Examples
     --------
@@ -99,6 +101,7 @@ class AnalysisRun:
         self.groups = engine.options.groups if include is None else check_groups(include)
         self.frames_done = 0
         self.baseline = baseline
+        self.overlaps = mode != "live"
         self.engine = engine
         self._sinks = tuple(sinks)
         self._spool = None if spool is None else Path(spool)
@@ -181,7 +184,7 @@ class AnalysisRun:
         part = self._part(source.name, source.fps, **decoder_of(source))
         live = self.mode == "live"
         fresh = FreshFrames(source, part, copies=not (live or getattr(source, "owns_images", False)))
-        with Overlap(self, _IN_FLIGHT_LIVE if live else _IN_FLIGHT) as self._overlap:
+        with Overlap(self, _IN_FLIGHT if self.overlaps else _IN_FLIGHT_LIVE) as self._overlap:
             try:
                 yield from self._overlap.results(fresh, max_frames)
             finally:
