@@ -9,12 +9,15 @@ if TYPE_CHECKING:
     from pyfaceau.action_units import AU_NAMES
     from pyfaceau.analyser import FaceAnalyser
     from pyfaceau.analysis import Baseline, FrameAnalysis, SequenceAnalysis
+    from pyfaceau.batch import BatchSummary, read_results, run_batch
     from pyfaceau.errors import (
         BaselineError,
         BaselineWarning,
+        BatchError,
         CheckpointError,
         FinalPassError,
         InputWarning,
+        ManifestError,
         MissingColumnsWarning,
         OutputError,
         ProcessingError,
@@ -54,6 +57,8 @@ _HOMES = {
     "Baseline": "analysis",
     "BaselineError": "errors",
     "BaselineWarning": "errors",
+    "BatchError": "errors",
+    "BatchSummary": "batch",
     "CheckpointError": "errors",
     "FaceAnalyser": "analyser",
     "FaceShapes": "overlay",
@@ -66,6 +71,7 @@ _HOMES = {
     "LiveSource": "live",
     "MissingColumnsWarning": "errors",
     "OVERLAY_GROUPS": "overlay",
+    "ManifestError": "errors",
     "OutputError": "errors",
     "ProcessingError": "errors",
     "PyFaceAUError": "errors",
@@ -86,6 +92,8 @@ _HOMES = {
     "read_hog": "output",
     "read_openface_csv": "output",
     "write_overlay": "overlay",
+    "read_results": "batch",
+    "run_batch": "batch",
 }
 __all__ = [
     "AU_NAMES",
@@ -96,6 +104,8 @@ __all__ = [
     "Baseline",
     "BaselineError",
     "BaselineWarning",
+    "BatchError",
+    "BatchSummary",
     "CheckpointError",
     "FaceAnalyser",
     "FaceShapes",
@@ -106,6 +116,7 @@ __all__ = [
     "HogSink",
     "InputWarning",
     "LiveSource",
+    "ManifestError",
     "MissingColumnsWarning",
     "OutputError",
     "ProcessingError",
@@ -126,6 +137,8 @@ __all__ = [
     "plot_table",
     "read_hog",
     "read_openface_csv",
+    "read_results",
+    "run_batch",
     "write_overlay",
 ]
 
