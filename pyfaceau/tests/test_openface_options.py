@@ -44,6 +44,10 @@ def test_outputs_go_where_openface_puts_them(tmp_path):
     assert outputs_of("-f some/clip.avi -out_dir out") == [("out", "clip")]
     assert outputs_of("-f some/clip.avi -of named.csv") == [("processed", "named")]
     assert outputs_of("-f some/clip.avi -of deep/named -out_dir out") == [("out/deep", "named")]
+    assert outputs_of("-f some/clip.avi -out_dir .") == [(".", "clip")]
+    assert outputs_of("-f some/clip.avi -of ./named") == [(".", "named")]
+    assert outputs_of("-f some/clip.avi -out_dir . -of named.csv") == [(".", "named")]
+    assert outputs_of("-f some/clip.avi -ofdir old") == [("old", "clip")]
     (tmp_path / "sequence").mkdir()
     assert outputs_of(f"-fdir {tmp_path}/sequence/ -out_dir out") == [("out", "sequence")]
 
