@@ -157,7 +157,8 @@ class VideoFile:
             )
         self._ahead = [(first, self._start), second]  # what has been read, but not handed out
         self.decoder = _decoder(self._capture)
-        self.has_clock = math.isfinite(self._start)
+        # A stream without a container shows all its frames at 0.
+        self.has_clock = math.isfinite(self._start) and (second[0] is None or second[1] > self._start)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
