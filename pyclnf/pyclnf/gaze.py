@@ -44,6 +44,10 @@ class Gaze:
     landmarks: npt.NDArray[np.float32]
     landmarks_3d: Float64Array
 
+    def __repr__(self) -> str:
+        across, down = np.degrees(self.angles)
+        return f"<Gaze {across:.1f} deg across, {down:.1f} deg down>"
+
 
 def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camera: Camera) -> Gaze | None:
     """Gaze of a fitted face.

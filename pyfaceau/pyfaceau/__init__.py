@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         VideoError,
     )
     from pyfaceau.live import LiveSource, open_camera
+    from pyfaceau.migration import OpenFaceProcessor, ensure_models, process_videos
     from pyfaceau.options import AnalysisOptions
     from pyfaceau.output import (
         AlignedFaceSink,
@@ -58,6 +59,7 @@ _HOMES = {
     "HogSink": "output",
     "LiveSource": "live",
     "OVERLAY_GROUPS": "overlay",
+    "OpenFaceProcessor": "migration",
     "OutputError": "errors",
     "ProcessingError": "errors",
     "PyFaceAUError": "errors",
@@ -68,9 +70,11 @@ _HOMES = {
     "TrackedVideoSink": "output",
     "UnitQuality": "quality",
     "VideoError": "errors",
+    "ensure_models": "migration",
     "model_quality": "quality",
     "open_camera": "live",
     "plot_table": "plots",
+    "process_videos": "migration",
     "read_hog": "output",
     "read_openface_csv": "output",
     "write_overlay": "overlay",
@@ -93,6 +97,7 @@ __all__ = [
     "FullPythonAUPipeline",
     "HogSink",
     "LiveSource",
+    "OpenFaceProcessor",
     "OutputError",
     "ProcessingError",
     "PyFaceAUError",
@@ -103,9 +108,11 @@ __all__ = [
     "TrackedVideoSink",
     "UnitQuality",
     "VideoError",
+    "ensure_models",
     "model_quality",
     "open_camera",
     "plot_table",
+    "process_videos",
     "read_hog",
     "read_openface_csv",
     "write_overlay",
@@ -116,6 +123,11 @@ def __getattr__(name: str) -> object:
     """Import what is offered here, and with it OpenCV and pandas, only when it is asked for."""
     if name in _HOMES:
         return getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+    if not name.startswith("_"):
+        from pyfaceau.migration import explain_missing
+
+        if told := explain_missing(name):
+            raise AttributeError(told)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

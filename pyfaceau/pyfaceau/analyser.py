@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -470,8 +471,8 @@ class FaceAnalyser:
         hog = self._descriptor.hog(aligned.image)
         features = self._descriptor.compute(hog, params_local)
         nothing = np.empty(0)
-        result = FrameAnalysis(True, nothing, nothing, aligned.image, hog, params_global, params_local)
-        return result, features
+        shape = (params_global, params_local, aligned.landmarks)
+        return FrameAnalysis(True, nothing, nothing, aligned.image, hog, *shape), features
 
     def _failed_frame(self) -> FrameAnalysis:
         """Build the result of a frame without a face; its arrays are shared, therefore read-only."""
@@ -490,12 +491,4 @@ class FaceAnalyser:
 
 def _with_action_units(result: FrameAnalysis, intensities: Floats, presences: Floats) -> FrameAnalysis:
     """Fill in the action units of a result."""
-    return FrameAnalysis(
-        result.valid,
-        intensities,
-        presences,
-        result.aligned_face,
-        result.hog,
-        result.params_global,
-        result.params_local,
-    )
+    return replace(result, intensities=intensities, presences=presences)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from . import migration
 from ._deprecation import renamed_arguments
 from .analysis import Baseline, BaselineFrames, checked_frames
 from .engine import Engine
@@ -88,6 +89,7 @@ class FullPythonAUPipeline:
     """
 
     @renamed_arguments(mtcnn_backend="detector")
+    @migration.accepts_old(migration.old_constructor_arguments)
     def __init__(
         self,
         models: PathLike = "auto",
@@ -143,6 +145,12 @@ class FullPythonAUPipeline:
             f"FullPythonAUPipeline(models={self.models.name!r}, landmarks={self.models.landmarks.stem!r}, "
             f"au_models={self.options.au_models!r}, max_faces={self.options.max_faces})"
         )
+
+    def _repr_html_(self) -> str:
+        """Show the models and options in a notebook."""
+        from ._html import pipeline_html
+
+        return pipeline_html(self)
 
     @property
     def options(self) -> AnalysisOptions:
@@ -232,6 +240,7 @@ class FullPythonAUPipeline:
         self._by_frame = None
 
     @renamed_arguments(columns="include", neutral="baseline")
+    @migration.accepts_old(migration.old_video_arguments)
     def process_video(
         self,
         path: PathLike,
@@ -411,6 +420,7 @@ class FullPythonAUPipeline:
         """
         return analyse_image(self.engine, image, multi_view=multi_view)
 
+    @migration.accepts_old(migration.old_frame_arguments)
     def process_frame(self, frame: Frame, timestamp: float = float("nan")) -> FrameResult:
         """Analyse the next frame of a sequence; `reset` begins a new one.
 

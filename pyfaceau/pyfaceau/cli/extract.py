@@ -11,6 +11,7 @@ import typer
 
 from .errors import report_error
 from .pictures import Pictures
+from .quiet import be_quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,12 +77,13 @@ def extract(
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
     mtcnn_backend: Annotated[str, typer.Option(help="Backend of the face detector.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no warnings.")] = False,
 ) -> None:
     """Write action units, head pose and landmarks of each VIDEO, one row a frame.
 
     A video that fails is named and the others go on; each result is written as soon as it is there.
     """
+    be_quiet(quiet)
     if format not in (None, *_FORMATS):
         raise typer.BadParameter(f"--format must be {', '.join(_FORMATS)}, got {format}")
     targets = _targets(videos, output, format)
