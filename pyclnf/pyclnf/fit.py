@@ -26,6 +26,10 @@ class PartFit:
         In px.
     params_global : ndarray, shape (6,), float32
     params_local : ndarray, shape (m,), float32
+
+    Examples
+    --------
+    See :func:`pyclnf.estimate_gaze`.
     """
 
     name: str
@@ -64,6 +68,14 @@ class FaceFit:
         -1e8 where a landmark is not visible.
     parts : tuple of PartFit
         In the order of the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyclnf import CLNF
+    >>> fit = CLNF("open").fit(np.zeros((240, 320), np.uint8), box=(100, 60, 120, 130))
+    >>> fit.landmarks.dtype, fit.params_global.shape, 0 <= fit.confidence <= 1
+    (dtype('float32'), (6,), True)
     """
 
     landmarks: Float32Array

@@ -11,13 +11,13 @@ from html import escape
 from typing import Any, TypeAlias
 
 ProgressCallback: TypeAlias = Callable[[int, int | None], None]
-"""Called with what is done and what there is in all (None where nobody knows)."""
+"""Called with what is done and what there is in all (None if that is unknown)."""
 
 _NOTEBOOK_SECONDS = 0.25  # between two pictures of the bar
 
 
 def _silent(done: int, total: int | None) -> None:
-    """Report to nobody."""
+    """Ignore the report."""
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class FrameResult:
     frame : int
         Number of the frame, from 1.
     timestamp : float
-        Seconds; NaN where nobody gave a frame rate.
+        Seconds; NaN where the frame rate is unknown.
     face_id : int
         Which face; 0 where one face is followed.
     tracked : bool

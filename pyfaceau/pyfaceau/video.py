@@ -9,7 +9,7 @@ import re
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias
@@ -24,6 +24,9 @@ from .errors import VideoError
 
 DEFAULT_FPS = 30.0  # OpenFace 2.2: SequenceCapture, where the container names none
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # OpenFace 2.2: SequenceCapture
+# What OpenFace reads and others that OpenCV decodes; for photographs, which OpenFace treats one by one.
+PHOTO_SUFFIXES = (*IMAGE_SUFFIXES, ".tif", ".tiff", ".webp")
+CLOCK_STEP = 1.5e-3  # s; the clocks of Matroska, ASF and FLV count milliseconds, so less is rounding
 READ_AHEAD = 8  # frames; enough to hide decoding, at most 50 MB of full-HD frames
 
 BGRImage: TypeAlias = npt.NDArray[np.uint8]
@@ -39,7 +42,8 @@ class VideoFrame:
     number : int
         Counted from 1.
     timestamp : float
-        Seconds since the first frame; 0 for folders of images, which have no clock.
+        Seconds since the first frame: the container's for video files, 0 for folders of images, which have no
+        clock.
     image : ndarray, shape (H, W, 3), uint8
         BGR.
     """
@@ -92,7 +96,8 @@ class FrameSource(Protocol):
     Notes
     -----
     A source may write all frames into one buffer; a run then copies them. One whose frames have memory of their own
-    says so with an attribute ``owns_images = True``.
+    says so with an attribute ``owns_images = True``. One whose time stamps are read from a container says so with
+    ``has_clock = True``.
     """
 
     name: str
@@ -118,6 +123,12 @@ class VideoFile:
     ------
     VideoError
         No such file, not a video, or a video without a single frame.
+
+    Notes
+    -----
+    Time stamps are those of the container, counted from its first frame. Where they differ from ``frame / fps``
+    by no more than the rounding of a clock of milliseconds, they are ``frame / fps``. `has_clock` is False where
+    the container has no usable ones.
     """
 
     owns_images = True
@@ -138,6 +149,8 @@ class VideoFile:
             raise VideoError(f"{self.path}: the video holds no frames (is it damaged or cut short?)")
         self.decoder = _decoder(self._capture)
         self._first: BGRImage | None = as_bgr(first)
+        self._start = self._clock()
+        self.has_clock = math.isfinite(self._start)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -145,17 +158,33 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order; a second iteration yields nothing, as the stream is read."""
-        image, number = self._first, 0
+        image, number, time = self._first, 0, 0.0
         self._first = None
         while image is not None:
             number += 1
-            yield VideoFrame(number, (number - 1) / self.fps, image)
+            yield VideoFrame(number, time, image)
             read, decoded = self._capture.read()
             image = as_bgr(decoded) if read else None
+            time = self._time(number + 1, time)
 
     def close(self) -> None:
         """Release the file."""
         self._capture.release()
+
+    def _clock(self) -> float:
+        """Presentation time of the frame that was read last, in s; NaN if the container has none."""
+        time = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return time if math.isfinite(time) else float("nan")
+
+    def _time(self, number: int, before: float) -> float:
+        """Time stamp of the frame that was read last, which is frame `number`, after one at `before`."""
+        counted = (number - 1) / self.fps
+        if not self.has_clock:
+            return counted
+        time = self._clock() - self._start
+        if not time > before:  # a broken or absent clock; time must go on
+            return before + 1 / self.fps
+        return counted if abs(time - counted) <= CLOCK_STEP else time
 
 
 def _decoder(capture: cv2.VideoCapture) -> dict[str, str]:
@@ -174,7 +203,7 @@ def _open_capture(path: Path) -> cv2.VideoCapture:
 
 
 class ImageFolder:
-    """The images of a folder as a sequence, sorted by name, read as 8-bit colour.
+    """The images of a folder as a sequence, read as 8-bit colour, in the order of their names and numbers.
 
     Parameters
     ----------
@@ -193,7 +222,9 @@ class ImageFolder:
         self.path = Path(path)
         self.name = str(self.path)
         self.decoder = {"reader": "images", "opencv": cv2.__version__}
-        self._files = sorted(file for file in self.path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        self._files = sorted(
+            (file for file in self.path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES), key=natural_key
+        )
         if not self._files:
             raise VideoError(f"{self.path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
         read_image(self._files[0])  # a folder of something else is refused here and not in mid-sequence
@@ -213,6 +244,25 @@ class ImageFolder:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def natural_key(path: Path) -> tuple[tuple[str, int, str], ...]:
+    """Key that sorts names as people do: img2 before img10, and img02 beside img2.
+
+    Parameters
+    ----------
+    path : Path
+        Its name is looked at, not its folder.
+
+    Returns
+    -------
+    tuple
+        Of any two names, one key is the smaller unless the names are the same.
+    """
+    parts = re.split(r"([0-9]+)", path.name)
+    return tuple(
+        (text, int(digits or 0), digits) for text, digits in zip(parts[::2], [*parts[1::2], ""], strict=True)
+    )
 
 
 def read_image(path: str | os.PathLike[str]) -> BGRImage:
@@ -244,6 +294,57 @@ def read_image(path: str | os.PathLike[str]) -> BGRImage:
     return as_bgr(image)
 
 
+def turned(image: BGRImage, degrees: int) -> BGRImage:
+    """Turn an image clockwise by 0, 90, 180 or 270 degrees.
+
+    Raises
+    ------
+    ValueError
+        Other degrees.
+    """
+    if degrees not in (0, *_TURNS):
+        raise ValueError(f"rotate is 0, 90, 180 or 270 degrees, got {degrees!r}")
+    return np.ascontiguousarray(cv2.rotate(image, _TURNS[degrees]), np.uint8) if degrees else image
+
+
+_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+class Rotated:
+    """Another source with its frames turned clockwise.
+
+    Parameters
+    ----------
+    source : FrameSource
+        Closed together with this object.
+    degrees : {90, 180, 270}
+
+    Raises
+    ------
+    ValueError
+        Other degrees.
+    """
+
+    owns_images = True
+
+    def __init__(self, source: FrameSource, degrees: int) -> None:
+        if degrees not in _TURNS:
+            raise ValueError(f"rotate is 0, 90, 180 or 270 degrees, got {degrees!r}")
+        self._source, self._degrees = source, degrees
+        self.name, self.fps, self.n_frames = source.name, source.fps, source.n_frames
+        self.has_clock: bool = getattr(source, "has_clock", False)
+        self.decoder: dict[str, str] | None = getattr(source, "decoder", None)
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Yield the frames in order."""
+        for frame in self._source:
+            yield replace(frame, image=turned(frame.image, self._degrees))
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
 class ReadAhead:
     """Decodes another source in a thread of its own, a few frames ahead of the consumer.
 
@@ -263,6 +364,7 @@ class ReadAhead:
         self.fps = source.fps
         self.n_frames = source.n_frames
         self.owns_images: bool = getattr(source, "owns_images", False)
+        self.has_clock: bool = getattr(source, "has_clock", False)
         self.decoder: dict[str, str] | None = getattr(source, "decoder", None)
         self._frames: _Frames = queue.Queue(depth)
         self._stop = threading.Event()
@@ -326,7 +428,7 @@ def _put(frames: _Frames, item: VideoFrame | BaseException | None, stop: threadi
     return False
 
 
-def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD) -> ReadAhead:
+def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD, rotate: int = 0) -> ReadAhead:
     """Open a video file or a folder of images for reading ahead.
 
     Parameters
@@ -335,6 +437,8 @@ def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD) -> ReadAhe
         Video file or folder.
     depth : int
         Most frames to decode ahead.
+    rotate : {0, 90, 180, 270}
+        Degrees by which each frame is turned clockwise.
 
     Returns
     -------
@@ -347,7 +451,7 @@ def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD) -> ReadAhe
         Missing, not decodable, or without frames.
     """
     source: FrameSource = ImageFolder(path) if Path(path).is_dir() else VideoFile(path)
-    return ReadAhead(source, depth)
+    return ReadAhead(source if rotate == 0 else Rotated(source, rotate), depth)
 
 
 class FrameIterator:

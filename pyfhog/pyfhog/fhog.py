@@ -167,6 +167,7 @@ def _checked_image(image: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the image as uint8 with packed rows, or say what is wrong with it."""
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a numpy array, got {type(image).__name__}")
+    image = np.asarray(image)  # not numpy.matrix, which stays two-dimensional whatever is done to it
     if image.dtype not in (np.uint8, np.float32):
         raise TypeError(f"image must be uint8 or float32, got {image.dtype}; convert it to 0..255 first")
     if image.size == 0:

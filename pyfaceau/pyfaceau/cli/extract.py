@@ -76,7 +76,14 @@ def extract(
         bool, typer.Option("--plot", help="Write NAME_plot.png too: timelines of the action units.")
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
-    mtcnn_backend: Annotated[str, typer.Option(help="Backend of the face detector.")] = "auto",
+    detector: Annotated[
+        str,
+        typer.Option(
+            "--detector",
+            "--mtcnn-backend",
+            help="mtcnn, an engine of it (`pymtcnn backends` lists them), haar, or yunet:PATH.",
+        ),
+    ] = "mtcnn",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no warnings.")] = False,
 ) -> None:
     """Write action units, head pose and landmarks of each VIDEO, one row a frame.
@@ -93,7 +100,7 @@ def extract(
     pipeline = _pipeline(
         models=models,
         landmarks=landmarks,
-        detector=mtcnn_backend,
+        detector=detector,
         include=("pose", "aus") if columns is None else columns,
         number_format="openface" if format == "openface" else "plain",
         au_models=au_models,
