@@ -9,12 +9,15 @@ if TYPE_CHECKING:
     from pyfaceau.action_units import AU_NAMES
     from pyfaceau.analyser import FaceAnalyser
     from pyfaceau.analysis import Baseline, FrameAnalysis, SequenceAnalysis
+    from pyfaceau.batch import BatchSummary, read_results, run_batch
     from pyfaceau.errors import (
         BaselineError,
         BaselineWarning,
+        BatchError,
         CheckpointError,
         FinalPassError,
         InputWarning,
+        ManifestError,
         MissingColumnsWarning,
         OutputError,
         ProcessingError,
@@ -55,6 +58,8 @@ _HOMES = {
     "Baseline": "analysis",
     "BaselineError": "errors",
     "BaselineWarning": "errors",
+    "BatchError": "errors",
+    "BatchSummary": "batch",
     "CheckpointError": "errors",
     "FaceAnalyser": "analyser",
     "FaceShapes": "overlay",
@@ -68,6 +73,7 @@ _HOMES = {
     "MissingColumnsWarning": "errors",
     "OVERLAY_GROUPS": "overlay",
     "OpenFaceProcessor": "migration",
+    "ManifestError": "errors",
     "OutputError": "errors",
     "ProcessingError": "errors",
     "PyFaceAUError": "errors",
@@ -90,6 +96,8 @@ _HOMES = {
     "read_hog": "output",
     "read_openface_csv": "output",
     "write_overlay": "overlay",
+    "read_results": "batch",
+    "run_batch": "batch",
 }
 __all__ = [
     "AU_NAMES",
@@ -100,6 +108,8 @@ __all__ = [
     "Baseline",
     "BaselineError",
     "BaselineWarning",
+    "BatchError",
+    "BatchSummary",
     "CheckpointError",
     "FaceAnalyser",
     "FaceShapes",
@@ -110,6 +120,7 @@ __all__ = [
     "HogSink",
     "InputWarning",
     "LiveSource",
+    "ManifestError",
     "MissingColumnsWarning",
     "OpenFaceProcessor",
     "OutputError",
@@ -133,6 +144,8 @@ __all__ = [
     "process_videos",
     "read_hog",
     "read_openface_csv",
+    "read_results",
+    "run_batch",
     "write_overlay",
 ]
 

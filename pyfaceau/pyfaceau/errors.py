@@ -37,6 +37,14 @@ class CheckpointError(PyFaceAUError, ValueError):
     """A saved run cannot be used; the message names the file and says why."""
 
 
+class ManifestError(PyFaceAUError, ValueError):
+    """The list of a batch's videos cannot be used; the message names the file and the line and says why."""
+
+
+class BatchError(PyFaceAUError):
+    """A batch cannot begin or its results cannot be read; the message says why."""
+
+
 class BaselineWarning(UserWarning):
     """Action units are measured against something else than what was asked for."""
 

@@ -82,6 +82,8 @@ class AnalysisRun:
         Frames taken in so far, over all parts.
     parts : list
         One entry for each source, such as the files of one person.
+    overlaps : bool
+        Whether `results` works on the landmarks of later frames beside the rest of a frame, on a second core.
 
     Examples
     --------
@@ -120,6 +122,7 @@ class AnalysisRun:
         self.number_format: NumberFormat = number_format
         self.frames_done = 0
         self.baseline = baseline
+        self.overlaps = mode != "live"
         self.engine = engine
         self._sinks = tuple(GuardedSink.around(sink) for sink in sinks)
         self._spool = None if spool is None else Path(spool)
@@ -212,7 +215,7 @@ class AnalysisRun:
             timestamps=self.engine.options.timestamps,
             max_frames=max_frames,
         )
-        with Overlap(self, _IN_FLIGHT_LIVE if live else _IN_FLIGHT) as self._overlap:
+        with Overlap(self, _IN_FLIGHT if self.overlaps else _IN_FLIGHT_LIVE) as self._overlap:
             try:
                 yield from self._overlap.results(fresh)
             finally:
