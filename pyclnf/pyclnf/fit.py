@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,9 @@ class PartFit:
     landmarks: Float32Array
     params_global: Float32Array
     params_local: Float32Array
+
+    def __repr__(self) -> str:
+        return f"<PartFit {self.name}: {len(self.landmarks)} landmarks>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,14 @@ class FaceFit:
     likelihood: float
     landmark_likelihoods: Float32Array
     parts: tuple[PartFit, ...] = ()
+
+    def __iter__(self) -> NoReturn:
+        # Scripts for pyclnf 0.4 write `landmarks, info = clnf.fit(...)`.
+        raise TypeError("a fit is one FaceFit, not (landmarks, info); use fit.landmarks and fit.confidence")
+
+    def __repr__(self) -> str:
+        state = ("tracked" if self.tracked else "not tracked") + ("" if self.valid else ", not valid")
+        return f"<FaceFit of {len(self.landmarks)} landmarks: {state}, confidence {self.confidence:.2f}>"
 
     @property
     def success(self) -> bool:

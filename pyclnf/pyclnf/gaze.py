@@ -55,6 +55,10 @@ class Gaze:
     opening: Float64Array | None = None
     confidence: Float64Array | None = None
 
+    def __repr__(self) -> str:
+        across, down = np.degrees(self.angles)
+        return f"<Gaze {across:.1f} deg across, {down:.1f} deg down>"
+
 
 def estimate_gaze(
     model: LandmarkModel,

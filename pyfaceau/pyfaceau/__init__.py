@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         VideoError,
     )
     from pyfaceau.live import LiveSource, open_camera
+    from pyfaceau.migration import OpenFaceProcessor, ensure_models, process_videos
     from pyfaceau.options import AnalysisOptions
     from pyfaceau.output import (
         AlignedFaceSink,
@@ -71,6 +72,7 @@ _HOMES = {
     "LiveSource": "live",
     "MissingColumnsWarning": "errors",
     "OVERLAY_GROUPS": "overlay",
+    "OpenFaceProcessor": "migration",
     "ManifestError": "errors",
     "OutputError": "errors",
     "ProcessingError": "errors",
@@ -86,9 +88,11 @@ _HOMES = {
     "TrackedVideoSink": "output",
     "UnitQuality": "quality",
     "VideoError": "errors",
+    "ensure_models": "migration",
     "model_quality": "quality",
     "open_camera": "live",
     "plot_table": "plots",
+    "process_videos": "migration",
     "read_hog": "output",
     "read_openface_csv": "output",
     "write_overlay": "overlay",
@@ -118,6 +122,7 @@ __all__ = [
     "LiveSource",
     "ManifestError",
     "MissingColumnsWarning",
+    "OpenFaceProcessor",
     "OutputError",
     "ProcessingError",
     "PyFaceAUError",
@@ -132,9 +137,11 @@ __all__ = [
     "TrackedVideoSink",
     "UnitQuality",
     "VideoError",
+    "ensure_models",
     "model_quality",
     "open_camera",
     "plot_table",
+    "process_videos",
     "read_hog",
     "read_openface_csv",
     "read_results",
@@ -147,6 +154,11 @@ def __getattr__(name: str) -> object:
     """Import what is offered here, and with it OpenCV and pandas, only when it is asked for."""
     if name in _HOMES:
         return getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+    if not name.startswith("_"):
+        from pyfaceau.migration import explain_missing
+
+        if told := explain_missing(name):
+            raise AttributeError(told)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -496,5 +496,5 @@ class FaceAnalyser:
         hog = self._descriptor.hog(aligned.image)
         features = self._descriptor.compute(hog, params_local)
         nothing = np.empty(0)
-        result = FrameAnalysis(True, nothing, nothing, aligned.image, hog, params_global, params_local)
-        return result, features
+        shape = (params_global, params_local, aligned.landmarks)
+        return FrameAnalysis(True, nothing, nothing, aligned.image, hog, *shape), features

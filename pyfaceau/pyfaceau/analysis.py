@@ -103,6 +103,8 @@ class FrameAnalysis:
         Model fitted to the landmarks: scale in px/mm, pitch, yaw, roll in rad, x and y in px.
     params_local : ndarray of shape (m,), float32
         Its shape parameters.
+    aligned_landmarks : ndarray of shape (68, 2), float32, or None
+        The landmarks in px of `aligned_face`; None without a face.
     """
 
     valid: bool
@@ -112,6 +114,11 @@ class FrameAnalysis:
     hog: NDArray[np.float32]
     params_global: NDArray[np.float32]
     params_local: NDArray[np.float32]
+    aligned_landmarks: NDArray[np.float32] | None = None
+
+    def __repr__(self) -> str:
+        present = f"{int(self.presences.sum())} of {len(self.presences)} action units present"
+        return f"<FrameAnalysis: {present if self.valid else 'no face'}>"
 
     @classmethod
     def without_face(cls, n_intensities: int, n_presences: int, n_modes: int) -> FrameAnalysis:
@@ -146,6 +153,10 @@ class SequenceAnalysis:
     intensities: Floats
     presences: Floats
     valid: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        n, units = self.intensities.shape
+        return f"<SequenceAnalysis: {n} frames, a face in {int(self.valid.sum())}, {units} intensities>"
 
 
 class FittableModel(ShapeModel, DeformableModel, Protocol):

@@ -60,6 +60,9 @@ class Engine:
         self.stage = FaceStage(self.landmark_model, options.intrinsics)
         self.parameters = FitParameters.for_model(self.landmark_model, wild=options.wild)
 
+    def __repr__(self) -> str:
+        return f"Engine(models={self.models.name!r}, landmarks={self.models.landmarks.stem!r})"
+
     @property
     def has_gaze(self) -> bool:
         """Whether the landmark model has the eye models that gaze needs."""

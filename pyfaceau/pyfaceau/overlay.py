@@ -25,6 +25,7 @@ from .output.columns import N_EYE_LANDMARKS, N_LANDMARKS, group_columns
 from .output.drawing import draw_face, head_box
 from .output.encoding import ADVICE, VideoEncoder
 from .output.panel import BACKGROUND, FACE_COLOURS, FacePanel, Margin
+from .plots import every_of
 from .prediction.history import History
 from .progress import ProgressCallback, progress_reporter
 from .result import FrameResult
@@ -170,7 +171,8 @@ def write_overlay(
     if "frame" not in table:
         raise ValueError("the table has no column 'frame'; is it a result of pyfaceau?")
     rows = _Rows(table, None if shapes is None else shapes.part(part))
-    opened = open_video(source) if isinstance(source, (str, os.PathLike)) else source
+    turn = int(rows.attrs.get("rotated") or 0)
+    opened = open_video(source, rotate=turn) if isinstance(source, (str, os.PathLike)) else source
     try:
         return _write(opened, rows, Path(path), progress)
     finally:
@@ -241,7 +243,7 @@ class _Rows:
             unit for unit in self.units if unit_of(unit) in set(table.attrs.get("hints", ()))
         )
         self.last = int(self._frames.max()) if n else 0
-        self.every = int(table.attrs.get("every", 1) or 1)
+        self.every = every_of(table)
         self._index = _by_frame(self._frames)
         self.slots = self._assign_slots()
 

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from . import migration
 from ._deprecation import renamed_arguments
+from ._html import pipeline_html
 from .analysis import Baseline, BaselineFrames, checked_frames
 from .detectors import FaceDetector
 from .engine import Engine
@@ -97,6 +99,7 @@ class FullPythonAUPipeline(PhotographMethods):
     """
 
     @renamed_arguments(mtcnn_backend="detector")
+    @migration.accepts_old(migration.old_constructor_arguments)
     def __init__(
         self,
         models: PathLike = "auto",
@@ -158,6 +161,8 @@ class FullPythonAUPipeline(PhotographMethods):
             f"FullPythonAUPipeline(models={self.models.name!r}, landmarks={self.models.landmarks.stem!r}, "
             f"au_models={self.options.au_models!r}, max_faces={self.options.max_faces})"
         )
+
+    _repr_html_ = pipeline_html
 
     @property
     def options(self) -> AnalysisOptions:
@@ -245,6 +250,7 @@ class FullPythonAUPipeline(PhotographMethods):
         self._by_frame = None
 
     @renamed_arguments(columns="include", neutral="baseline")
+    @migration.accepts_old(migration.old_video_arguments)
     def process_video(
         self,
         path: PathLike,
@@ -412,6 +418,7 @@ class FullPythonAUPipeline(PhotographMethods):
                 ) from error
             return run.finish()
 
+    @migration.accepts_old(migration.old_frame_arguments)
     def process_frame(self, frame: Frame, timestamp: float = float("nan")) -> FrameResult:
         """Analyse the next frame of a sequence; `reset` begins a new one.
 

@@ -100,13 +100,18 @@ def plot_table(
     return path
 
 
+def every_of(table: pd.DataFrame) -> int:
+    """Return how many frames of the video one frame of a table stands for: `every` of the analysis."""
+    return int(table.attrs.get("options", {}).get("every", 1))
+
+
 def _draw(axes: Axes, table: pd.DataFrame, name: str, rows: npt.NDArray[np.intp], colour: str) -> None:
     values = table[name].to_numpy(np.float64, na_value=np.nan)[rows]
     if "success" in table:
         values = np.where(table["success"].to_numpy()[rows] == 1, values, np.nan)
     seconds, frames = _seconds(table)[rows], table["frame"].to_numpy(np.int64)[rows]
     # A line does not bridge frames in which the face is not there.
-    jumps = np.flatnonzero(np.diff(frames) > int(table.attrs.get("every", 1) or 1)) + 1
+    jumps = np.flatnonzero(np.diff(frames) > every_of(table)) + 1
     seconds, values = np.insert(seconds, jumps, np.nan), np.insert(values, jumps, np.nan)
     step = max(1, len(values) // _MOST_POINTS)
     axes.plot(seconds[::step], values[::step], color=colour, lw=1.1)

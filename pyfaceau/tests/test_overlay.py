@@ -74,6 +74,21 @@ def test_frames_after_the_last_row_are_left_out_and_frames_without_a_row_stay(tm
     assert write_overlay(source(), table_of(rows), tmp_path / "o.mp4").frames == 4
 
 
+def test_turned_and_thinned_videos_are_drawn_as_they_were_analysed(tmp_path):
+    table = table_of([row for row in results() if row.frame % 2])
+    table.attrs |= {"options": {"every": 2}, "rotated": 90}
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(1, FRAMES + 1):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((SIZE[1], SIZE[0], 3), 20 * number, np.uint8))
+    write_overlay(folder, table, tmp_path / "o.mp4")
+    capture = cv2.VideoCapture(str(tmp_path / "o.mp4"))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(15)  # folders have 30
+    frames = frames_of(tmp_path / "o.mp4")
+    assert [round(frame[10:60, 300:700].mean() / 20) for frame in frames] == [1, 3, 5]
+    assert frames[0][700, 900].max() > 15  # the picture is upright: 640 x 480 px
+
+
 def test_picture_is_beside_the_margin_and_only_landmarks_are_over_the_face(tmp_path):
     table = table_of(results(), include=("landmarks", "aus"), value=5.0)
     write_overlay(source(), table, tmp_path / "o.mp4")

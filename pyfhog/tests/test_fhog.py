@@ -7,7 +7,7 @@ import concurrent.futures
 import numpy as np
 import pytest
 
-from pyfhog import _core, extract_fhog, fhog_shape
+from pyfhog import _core, extract_fhog, extract_fhog_features, fhog_shape
 from pyfhog.fhog_numpy import fhog
 
 
@@ -150,6 +150,15 @@ def test_size_must_be_positive(name):
 def test_wrong_buffer_is_refused_with_the_reason(out, error, message):
     with pytest.raises(error, match=message):
         extract_fhog(np.zeros((112, 112), np.uint8), out=out)
+
+
+def test_names_and_arguments_of_earlier_versions_work():
+    image = np.random.default_rng(3).integers(0, 256, (112, 112, 3), np.uint8)
+    features = extract_fhog_features(image, cell_size=8)
+    assert (features.shape, features.dtype) == ((4464,), np.float64)
+    np.testing.assert_array_equal(features, extract_fhog(image, num_bins=31).ravel())
+    with pytest.raises(ValueError, match="num_bins cannot be 18"):
+        extract_fhog(image, num_bins=18)
 
 
 @pytest.mark.parametrize("cell_size", [0, -1, -(2**31), 65537])

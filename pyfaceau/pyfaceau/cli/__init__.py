@@ -10,6 +10,17 @@ __all__ = ["main"]
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
 
+_COMMANDS = ("extract", "live", "demo", "openface", "models")
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """Take ``pyfaceau VIDEO`` for ``pyfaceau extract VIDEO -o .``, as in earlier versions."""
+    first = arguments[0] if arguments else "-"
+    if first.startswith("-") or first in _COMMANDS or not os.path.exists(first):
+        return arguments
+    output = any(part in ("-o", "--output") or part.startswith("--output=") for part in arguments)
+    return ["extract", *arguments, *(() if output else ("-o", "."))]
+
 
 def main() -> None:
     """Run the command line; every foreseen error becomes one line on stderr and an exit status.
@@ -24,7 +35,7 @@ def main() -> None:
 
     show_choices_plainly()
     try:
-        app(prog_name="pyfaceau")
+        app(_with_command(sys.argv[1:]), prog_name="pyfaceau")
     except KeyboardInterrupt:
         print("pyfaceau: interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)

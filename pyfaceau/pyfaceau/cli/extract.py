@@ -12,6 +12,7 @@ import typer
 
 from .errors import report_error
 from .pictures import Pictures
+from .quiet import be_quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +136,7 @@ def extract(
             help="mtcnn, an engine of it (`pymtcnn backends` lists them), haar, or yunet:PATH.",
         ),
     ] = "mtcnn",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no warnings.")] = False,
 ) -> None:
     """Write action units, head pose and landmarks of each INPUT: one row a frame, or one row a face of photographs.
 
@@ -145,6 +146,7 @@ def extract(
     from ..rotation import check_rotation
     from .jobs import FORMAT_SUFFIXES, baseline_argument, plan_jobs, rotation_argument
 
+    be_quiet(quiet)
     if format not in (None, *FORMAT_SUFFIXES):
         raise typer.BadParameter(f"--format must be {', '.join(FORMAT_SUFFIXES)}, got {format}")
     try:
