@@ -7,7 +7,14 @@ import sys
 
 import pytest
 
-LATER = ("matplotlib", "pooch", "requests", "rich", "tkinter", "typer")  # when they are needed (pandas itself imports pyarrow where it is)
+LATER = (
+    "matplotlib",
+    "pooch",
+    "requests",
+    "rich",
+    "tkinter",
+    "typer",
+)  # when they are needed (pandas itself imports pyarrow where it is)
 NEVER = ("joblib", "mtcnn", "numba", "scipy", "sklearn", "tensorflow", "torch")
 SLOW = ("cv2", "numpy", "pandas")
 
