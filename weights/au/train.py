@@ -101,7 +101,7 @@ def _draw(options: argparse.Namespace) -> None:
             model, drawn_from(), names, folder, SEED_RENDERED, independent
         ),
         "transferred": lambda folder: write_rendered(
-            model, drawn_from(), names, folder, SEED_TRANSFERRED, drivers, 6, 1, 12
+            model, drawn_from(), names, folder, SEED_TRANSFERRED, drivers, 16
         ),
         "turned": lambda folder: write_turned(
             model, itertools.chain(crops(options.data), clips(options.data)), folder, SEED_TURNED
