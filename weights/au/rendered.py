@@ -51,8 +51,8 @@ TOGETHER = (
 #: Pictures in which one movement comes without those that often come with it, and their share: smiles without cheeks,
 #: upper lip or brows; frowns without the nose; cheeks without a smile; pressed and rolled lips of shut mouths.
 ALONE = (
-    ("AU12",), ("AU12",), ("AU12",), ("AU12", "AU25"), ("AU12", "AU26"), ("AU04",), ("AU04",), ("AU06",), ("AU10",), ("AU23",),
-    ("AU28",), ("AU07",), ("AU05",), ("AU45",),
+    ("AU12",), ("AU12",), ("AU12",), ("AU12", "AU25"), ("AU12", "AU26"), ("AU04",), ("AU04",), ("AU06",), ("AU10",),
+    ("AU23",), ("AU28",), ("AU07",), ("AU05",), ("AU45",),
 )  # fmt: skip
 ALONE_SHARE = 0.35
 

@@ -58,7 +58,8 @@ def train_pdm(options: argparse.Namespace) -> None:
     folder = ROOT / "weights" / "splits"
     write_split(load_keypoints(options.data / "keypoints"), folder / "keypoints_people.json")
     write_manifest(
-        [options.data / name for name in ("keypoints", "clips", "ict_facekit", "london")], folder / "data_manifest.json"
+        [options.data / name for name in ("keypoints", "clips", "ict_facekit", "london")],
+        folder / "data_manifest.json",
     )
 
 
@@ -163,7 +164,9 @@ def train_validator(options: argparse.Namespace) -> None:
     warps = view_warps(fitter.model)
     sets = {}
     for part, seed in (("train", SEED), ("validation", SEED + 1)):
-        faces, images, _ = prepare.training_faces(options.data, fitter.model, part, options.drawn, options.london)
+        faces, images, _ = prepare.training_faces(
+            options.data, fitter.model, part, options.drawn, options.london
+        )
         shapes = [(image.shape[0], image.shape[1]) for image in images]
         graded = validator.join(
             validator.synthetic_shapes(fitter.model, faces, shapes, 7, seed),

@@ -40,7 +40,8 @@ class Gaze:
     landmarks_3d : ndarray, shape (56, 3), float64
         The same in camera space, mm.
     opening, confidence : ndarray, shape (2,), float64, or None
-        Of each eye: distance of its lids in mm, and 0 to 1 for how far its gaze can be trusted. None where the eyes were
+        Of each eye: distance of its lids in mm, and 0 to 1 for how far its gaze can be trusted. None where the
+        eyes were
         found by OpenFace's eye models, which do not tell.
     """
 
@@ -109,7 +110,9 @@ def _by_network(model: LandmarkModel, fit: FaceFit, camera: Camera, image: npt.N
     if found is None:
         return None
     angles = _angles(found.directions)
-    return Gaze(found.directions, angles, found.landmarks, found.landmarks_3d, found.opening, found.confidence)
+    return Gaze(
+        found.directions, angles, found.landmarks, found.landmarks_3d, found.opening, found.confidence
+    )
 
 
 def _angles(directions: Float64Array) -> Float64Array:

@@ -106,7 +106,11 @@ class LandmarkModel:
                 )
         validator = DetectionValidator.from_file(description.validator) if description.validator else None
         files = [description.path, description.landmark_detector, sub.pdm, *(sub.cen or sub.ccnf or sub.svr)]
-        files += [f for f in (sub.early_termination, description.validator, eyes_file(description.path)) if f is not None]
+        files += [
+            f
+            for f in (sub.early_termination, description.validator, eyes_file(description.path))
+            if f is not None
+        ]
         parts = []
         for d in description.parts:
             if d.name not in PART_PARAMETERS:
