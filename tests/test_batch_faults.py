@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,8 +20,6 @@ from batch_videos import (
     write_videos,
     written,
 )
-
-from pyfaceau import AnalysisOptions, run_batch
 
 LENGTHS = [30 + 2 * number for number in range(12)]
 ALONE = (0, 1, 2, 4, 8, 9, 10, 11)  # the others are two of one person and two of another
