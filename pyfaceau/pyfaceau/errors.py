@@ -49,6 +49,30 @@ class BaselineWarning(UserWarning):
     """Action units are measured against something else than what was asked for."""
 
 
+class ShortSequenceWarning(UserWarning):
+    """A dynamic analysis rests on too few frames to know a face at rest; the message says what to do."""
+
+
+class InputWarning(UserWarning):
+    """A part of an input is left out or may not be what it is taken for; the message says which, and why."""
+
+
+class TimestampWarning(UserWarning):
+    """The time stamps of a video are not those of its frame rate."""
+
+
+class RotationWarning(UserWarning):
+    """The frames of a video are turned before they are analysed, as no face in them is upright."""
+
+
+class MissingColumnsWarning(UserWarning):
+    """Columns that were asked for are absent, as the models cannot give them."""
+
+
+class SideOutputWarning(UserWarning):
+    """A file that is written on the side cannot be; the analysis goes on without it."""
+
+
 class ProcessingError(PyFaceAUError):
     """Work on a sequence stopped half-way, or could not be finished; what was computed until then is kept.
 

@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from .detectors import FaceDetector
 from .faces import Intrinsics
 from .output.columns import DEFAULT_GROUPS, Include, check_groups
 from .people import AUModelChoice
 
 PathLike = str | os.PathLike[str]
-NumberFormat = Literal["plain", "openface"]
+NumberFormat = Literal["plain", "openface", "openface-compact"]
+Timestamps = Literal["container", "frames"]
+MAX_EVERY = 1_000_000
 MAX_FACES = 100  # more than any picture has room for; guards against a number in the wrong place
 
 
@@ -23,11 +26,13 @@ class AnalysisOptions:
 
     Attributes
     ----------
-    models, landmarks, detector, include, au_models, max_faces, stable_ids, wild, fx, fy, cx, cy, threads
+    models, landmarks, detector, include, au_models, max_faces, stable_ids, recognise, wild, fx, fy, cx, cy, \
+    threads, every, timestamps
         See :class:`~pyfaceau.FullPythonAUPipeline`. `include` is kept as a tuple in the order of the columns;
         `threads` None stands for two, or one where the machine has one.
-    number_format : {"plain", "openface"}
-        Digits of a CSV; "openface" if `include` was "openface".
+    number_format : {"plain", "openface", "openface-compact"}
+        Digits of a CSV, and what rows without a face hold: nothing, or what OpenFace writes there. The compact form
+        separates by commas without blanks. "openface" if `include` was "openface".
 
     Raises
     ------
@@ -43,17 +48,20 @@ class AnalysisOptions:
 
     models: PathLike = "auto"
     landmarks: PathLike = "auto"
-    detector: Any = "auto"
+    detector: str | FaceDetector = "mtcnn"
     include: Include = DEFAULT_GROUPS
     au_models: AUModelChoice = "dynamic"
     max_faces: int = 1
     stable_ids: bool = True
+    recognise: bool = True
     wild: bool = False
     fx: float | None = None
     fy: float | None = None
     cx: float | None = None
     cy: float | None = None
     threads: int | None = None
+    every: int = 1
+    timestamps: Timestamps = "container"
     number_format: NumberFormat = "plain"
 
     def __post_init__(self) -> None:
@@ -65,8 +73,12 @@ class AnalysisOptions:
             raise ValueError(
                 f"au_models must be one of {', '.join(get_args(AUModelChoice))}, got {self.au_models!r}"
             )
+        if self.timestamps not in get_args(Timestamps):
+            raise ValueError(
+                f"timestamps must be one of {', '.join(get_args(Timestamps))}, got {self.timestamps!r}"
+            )
         self._set("threads", min(2, os.cpu_count() or 1) if self.threads is None else self.threads)
-        for name, most in (("threads", 1024), ("max_faces", MAX_FACES)):
+        for name, most in (("threads", 1024), ("max_faces", MAX_FACES), ("every", MAX_EVERY)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
                 raise ValueError(
@@ -119,5 +131,7 @@ class AnalysisOptions:
 def number_format(include: Iterable[str], otherwise: NumberFormat = "plain") -> NumberFormat:
     """Choose the digits of a CSV of these columns."""
     if otherwise not in get_args(NumberFormat):
-        raise ValueError(f"number_format must be 'plain' or 'openface', got {otherwise!r}")
-    return "openface" if include == "openface" else otherwise
+        raise ValueError(
+            f"number_format must be one of {', '.join(get_args(NumberFormat))}, got {otherwise!r}"
+        )
+    return "openface" if include == "openface" and otherwise == "plain" else otherwise

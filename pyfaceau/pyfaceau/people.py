@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,39 @@ from .analysis import Baseline, BaselineFrames, SequenceAnalysis
 from .errors import BaselineError
 from .models import ModelSet
 from .prediction import AUPredictor, read_au_models
+from .returning import Track, finish_together, same_people
 from .state import State, part_of, under
 
 AUModelChoice = Literal["dynamic", "static", "both"]
 _STATIC_SUFFIX = "_static"
+MEMORY_FOR_RETURN = (
+    64_000_000  # bytes, of those who have left and may be recognised; some 300 short appearances
+)
 
 Floats = NDArray[np.float64]
+
+
+class Arranged(NamedTuple):
+    """Action units as the rows of one or more tables, an array for each table.
+
+    Attributes
+    ----------
+    intensities, presences : list of ndarray
+        Shape (n_rows, number of columns).
+    valid : list of ndarray, shape (n_rows,), bool
+        Rows whose action units were measured.
+    """
+
+    intensities: list[Floats]
+    presences: list[Floats]
+    valid: list[NDArray[np.bool_]]
+
+    def with_gaps(self) -> Arranged:
+        """Replace what stands in rows that were not measured by NaN, in place."""
+        for values in (self.intensities, self.presences):
+            for array, valid in zip(values, self.valid, strict=True):
+                array[~valid] = np.nan
+        return self
 
 
 class ActionUnitModels:
@@ -48,6 +75,11 @@ class ActionUnitModels:
         self._triangulation = read_triangulation(main.triangulation)
         self._predictor = AUPredictor(chosen)
         self._static_predictor = AUPredictor(static.models)
+
+    @property
+    def any_dynamic(self) -> bool:
+        """Whether some of them measure against the person's own rest."""
+        return self._predictor.any_dynamic
 
     @property
     def intensity_names(self) -> tuple[str, ...]:
@@ -98,6 +130,8 @@ class People:
         The person at rest, as for `FaceAnalyser`.
     keep_history : bool
         Whether there will be a final pass.
+    recognise : bool
+        Find people who came back under a new number, at the end.
     spool : path-like, optional
         Folder for the histories of the faces, which are kept in memory otherwise.
     """
@@ -109,9 +143,11 @@ class People:
         live: bool = False,
         baseline: Baseline | BaselineFrames | None = None,
         keep_history: bool = True,
+        recognise: bool = False,
         spool: str | os.PathLike[str] | None = None,
     ) -> None:
         self._models = models
+        self.recognises = recognise
         self._live = live
         self._baseline = baseline
         self._keeps_history = keep_history
@@ -145,8 +181,28 @@ class People:
             return
         for face_id in [n for n in self._present if n not in present]:
             self._away[face_id] = self._present.pop(face_id).state()
-        for face_id in [n for n in self._away if n not in expected]:
+        departed = [n for n in self._away if n not in expected]
+        if self._keeps_history and self.recognises:
+            # They may be recognised at the end; of many, those who left first are given up.
+            sizes = {n: sum(array.nbytes for array in self._away[n].values()) for n in departed}
+            spare = sum(sizes.values()) - MEMORY_FOR_RETURN
+            departed = [n for n, before in _running_total(sizes) if before < spare]
+        for face_id in departed:
             self._fold(face_id, self._away.pop(face_id))
+
+    def returned(self) -> dict[int, int]:
+        """Find out who came back under a new number.
+
+        Returns
+        -------
+        dict of int to int
+            Number under which a person was seen first, by each later one.
+        """
+        if not self.recognises:
+            return {}
+        packed = {n: analyser.state() for n, analyser in self._present.items()} | self._away
+        found = same_people(Track.of(face_id, state) for face_id, state in packed.items())
+        return {face_id: person for face_id, person in found.items() if face_id != person}
 
     def baseline(self, source: str) -> Baseline:
         """Take the one face that was processed for a person at rest."""
@@ -158,7 +214,7 @@ class People:
         found |= {n for n, state in self._away.items() if state["learnt"]}
         return sorted(self._learnt | found)
 
-    def finish(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
+    def finish(self, face_ids: Sequence[NDArray[np.int64]]) -> Arranged:
         """Make the final pass, arranged as the rows of one or more tables.
 
         Parameters
@@ -169,8 +225,8 @@ class People:
 
         Returns
         -------
-        intensities, presences : list of ndarray
-            For each table, shape (n_rows, number of columns).
+        Arranged
+            With OpenFace's values in rows without a face: 0, and what smoothing makes of it.
 
         Raises
         ------
@@ -182,31 +238,55 @@ class People:
             *self.learnt_baselines()
         }:
             raise BaselineError("no face in the baseline frames {} to {}; choose others".format(*asked))
-        return self._arranged(face_ids, final=True)
+        final = self._finished()
+        return self._arranged(face_ids, final)
 
-    def raw(self, face_ids: Sequence[NDArray[np.int64]]) -> tuple[list[Floats], list[Floats]]:
+    def raw(self, face_ids: Sequence[NDArray[np.int64]]) -> Arranged:
         """Arrange the values as they were predicted, where there can be no final pass; see `finish`."""
-        return self._arranged(face_ids, final=False)
+        raw = {n: analyser.raw() for n, analyser in self._analysers()}
+        return self._arranged(face_ids, raw | self._gone)
+
+    def _finished(self) -> dict[int, SequenceAnalysis]:
+        """Make the final pass of everyone; people who came back are one sequence."""
+        analysers = dict(self._analysers())
+        groups: dict[int, list[int]] = {n: [n] for n in analysers}
+        for face_id, person in self.returned().items():
+            groups[person] += groups.pop(face_id)
+        final = dict(self._gone)
+        for members in map(sorted, groups.values()):  # in the order of their coming
+            if len(members) == 1:
+                final[members[0]] = analysers[members[0]].finish()
+                continue
+            states = [self._away.get(n) or self._present[n].state() for n in members]
+            parts = finish_together([analysers[n] for n in members], states)
+            final |= dict(zip(members, parts, strict=True))
+        return final
+
+    def _analysers(self) -> Iterator[tuple[int, FaceAnalyser]]:
+        yield from self._present.items()
+        for face_id in self._away:
+            yield face_id, self._unpacked(face_id)
 
     def _arranged(
-        self, face_ids: Sequence[NDArray[np.int64]], *, final: bool
-    ) -> tuple[list[Floats], list[Floats]]:
+        self, face_ids: Sequence[NDArray[np.int64]], values: Mapping[int, SequenceAnalysis]
+    ) -> Arranged:
         owner = np.concatenate(face_ids) if len(face_ids) else np.empty(0, np.int64)
         intensities = np.full((len(owner), len(self._models.intensity_names)), np.nan)
         presences = np.full((len(owner), len(self._models.presence_names)), np.nan)
+        valid = np.zeros(len(owner), np.bool_)
         order = np.argsort(owner, kind="stable")
         numbers, starts = np.unique(owner[order], return_index=True)
         rows_of = dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)) if len(owner) else {}
         for face_id, rows in rows_of.items():
-            found = self._gone.get(face_id)
-            if found is None:
-                analyser = self._present.get(face_id) or self._unpacked(face_id)
-                found = analyser.finish() if final else analyser.raw()
+            if face_id not in values:
+                continue
+            found = values[face_id]
             rows = rows[: len(found.valid)]
             intensities[rows] = found.intensities[: len(rows)]
             presences[rows] = found.presences[: len(rows)]
+            valid[rows] = found.valid[: len(rows)]
         ends = np.cumsum([len(ids) for ids in face_ids])[:-1]
-        return np.split(intensities, ends), np.split(presences, ends)
+        return Arranged(np.split(intensities, ends), np.split(presences, ends), np.split(valid, ends))
 
     def state(self) -> State:
         """Everything that the rest of the run depends on, as plain arrays."""
@@ -277,6 +357,14 @@ class People:
             self._learnt.add(face_id)
         if self._spool is not None:
             self._unneeded.append(self._spool / f"face-{face_id}")
+
+
+def _running_total(sizes: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield each key with the sum of the values before it."""
+    total = 0
+    for key, size in sizes.items():
+        yield key, total
+        total += size
 
 
 def _numbers(state: State, prefix: str) -> list[int]:

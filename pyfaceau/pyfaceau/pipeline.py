@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -12,31 +11,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from . import migration
 from ._deprecation import renamed_arguments
+from ._html import pipeline_html
 from .analysis import Baseline, BaselineFrames, checked_frames
+from .detectors import FaceDetector
 from .engine import Engine
 from .errors import ProcessingError
-from .images import analyse_image
+from .images import PhotographMethods
 from .models import ModelSet
-from .options import AnalysisOptions, number_format
-from .output import DEFAULT_GROUPS, Sink, check_target, write_table
+from .options import AnalysisOptions, Timestamps, number_format
+from .output import DEFAULT_GROUPS, SharedSink, Sink, check_target, write_table
 from .output.columns import Include
 from .people import AUModelChoice
 from .progress import ProgressCallback
 from .result import FrameResult
+from .rotation import Rotation, check_rotation, rotation_of
 from .run import ONE_PERSON, AnalysisRun, RunMode
 from .saved_runs import resume_run
-from .sequence import SharedSink, analyse_files, finishing
+from .sequence import analyse_files, finishing
 from .video import FrameIterator, FrameSource, open_video
 
 Frame = npt.NDArray[np.generic]
 PathLike = str | os.PathLike[str]
 BaselineChoice: TypeAlias = PathLike | BaselineFrames | Baseline | None
 
-logger = logging.getLogger(__name__)
 
-
-class FullPythonAUPipeline:
+class FullPythonAUPipeline(PhotographMethods):
     """Action units, gaze, head pose and landmarks of faces in videos and images, as in OpenFace 2.2.
 
     Parameters
@@ -48,8 +49,8 @@ class FullPythonAUPipeline:
     landmarks : {"auto", "ceclm", "clnf"} or path-like
         Landmark model, or the path of a main model file. "auto": CE-CLM if it is installed, else CLNF.
     detector : str or FaceDetector
-        Face detector: a backend of :class:`pymtcnn.MTCNN` by name, or any object with ``detect(image)`` whose
-        boxes enclose faces from chin to eyebrows.
+        Face detector: "mtcnn", an engine of :class:`pymtcnn.MTCNN`, "haar", "yunet:PATH", or any object with
+        ``detect(image)`` whose boxes enclose faces from chin to eyebrows; see :mod:`pyfaceau.detectors`.
     include : collection of str, or "openface"
         Groups of columns: "gaze", "pose", "landmarks", "landmarks_3d", "pdm", "aus". "openface" means all,
         with OpenFace's 714 columns.
@@ -58,10 +59,14 @@ class FullPythonAUPipeline:
         median face. "static": nothing person-specific, which keeps a face's tone at rest. "both": one pass,
         static columns end in ``_static``.
     max_faces : int
-        Most faces to follow in a video; more than one gives rows of several ``face_id`` a frame.
+        Most faces to follow in a video; more than one gives rows with several values of ``face_id`` in a frame.
     stable_ids : bool
         With several faces, a newcomer gets a new number and a face that comes back soon its old one. False: the
         number is that of the tracker, as in OpenFace, so a newcomer gets that of somebody who has gone.
+    recognise : bool
+        With several faces and `stable_ids`, people who come back under a new number get their old one in the
+        finished table, by what they look like; their frames are then one sequence. See
+        :mod:`pyfaceau.returning` for how sure that is.
     wild : bool
         OpenFace's settings for faces in difficult images: larger search areas, slower.
     fx, fy, cx, cy : float, optional
@@ -70,6 +75,12 @@ class FullPythonAUPipeline:
     threads : int, optional
         Threads of the landmark stage; the rest runs in one more. Results do not depend on it. By default two where
         the machine has them.
+    every : int
+        Take each n-th frame of a video, beginning with the first. Frames keep their numbers and time stamps; medians
+        and smoothing see only the frames that are taken.
+    timestamps : {"container", "frames"}
+        Time stamps of video files: those of the container, or frame / frame rate, as in OpenFace, which is wrong where
+        the frame rate varies. A `TimestampWarning` says when the two differ.
 
     Raises
     ------
@@ -88,22 +99,26 @@ class FullPythonAUPipeline:
     """
 
     @renamed_arguments(mtcnn_backend="detector")
+    @migration.accepts_old(migration.old_constructor_arguments)
     def __init__(
         self,
         models: PathLike = "auto",
         landmarks: PathLike = "auto",
-        detector: Any = "auto",
+        detector: str | FaceDetector = "mtcnn",
         *,
         include: Include = DEFAULT_GROUPS,
         au_models: AUModelChoice = "dynamic",
         max_faces: int = 1,
         stable_ids: bool = True,
+        recognise: bool = True,
         wild: bool = False,
         fx: float | None = None,
         fy: float | None = None,
         cx: float | None = None,
         cy: float | None = None,
         threads: int | None = None,
+        every: int = 1,
+        timestamps: Timestamps = "container",
     ) -> None:
         self._begin_with(
             AnalysisOptions(
@@ -114,12 +129,15 @@ class FullPythonAUPipeline:
                 au_models=au_models,
                 max_faces=max_faces,
                 stable_ids=stable_ids,
+                recognise=recognise,
                 wild=wild,
                 fx=fx,
                 fy=fy,
                 cx=cx,
                 cy=cy,
                 threads=threads,
+                every=every,
+                timestamps=timestamps,
             )
         )
 
@@ -143,6 +161,8 @@ class FullPythonAUPipeline:
             f"FullPythonAUPipeline(models={self.models.name!r}, landmarks={self.models.landmarks.stem!r}, "
             f"au_models={self.options.au_models!r}, max_faces={self.options.max_faces})"
         )
+
+    _repr_html_ = pipeline_html
 
     @property
     def options(self) -> AnalysisOptions:
@@ -191,10 +211,8 @@ class FullPythonAUPipeline:
 
         Raises
         ------
-        ValueError
-            An argument has a value that it cannot have, or does not go with the pipeline's options.
-        VideoError, BaselineError
-            `baseline` is a recording that cannot be read, or that shows no face.
+        ValueError, VideoError, BaselineError
+            An argument has a value that it cannot have; `baseline` cannot be read, or shows no face.
         """
         return AnalysisRun(
             self.engine,
@@ -218,7 +236,7 @@ class FullPythonAUPipeline:
         sinks : sequence of Sink
             They receive the frames from here on.
         spool : path-like, optional
-            The folder of the run that was saved, if it had one.
+            The folder of the saved run, if it had one.
 
         Raises
         ------
@@ -232,6 +250,7 @@ class FullPythonAUPipeline:
         self._by_frame = None
 
     @renamed_arguments(columns="include", neutral="baseline")
+    @migration.accepts_old(migration.old_video_arguments)
     def process_video(
         self,
         path: PathLike,
@@ -242,8 +261,9 @@ class FullPythonAUPipeline:
         include: Include | None = None,
         sinks: Sequence[Sink] = (),
         baseline: BaselineChoice = None,
+        rotate: Rotation = 0,
     ) -> pd.DataFrame:
-        """Analyse a video file, or a folder of images as a sequence.
+        """Analyse a video file, or a folder of numbered images; for photographs see :meth:`process_images`.
 
         Parameters
         ----------
@@ -264,13 +284,20 @@ class FullPythonAUPipeline:
             frames of this one (counted from 1, both included). By default it is learnt from the whole
             sequence, as in OpenFace. With several faces, only frames of this video can be given; a face that
             is not in them is measured against its own sequence, and ``.attrs["baseline"]`` lists it.
+        rotate : {"auto", 0, 90, 180, 270}
+            Turn the frames clockwise before anything else. "auto" turns them only if no face is upright.
 
         Returns
         -------
         pandas.DataFrame
-            One row a face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of
-            `include` with OpenFace's names and units. ``.attrs`` holds models, their SHA-256, versions and
-            choices.
+            One row for each face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of
+            `include` with OpenFace's names and units, NaN where there is no face. Action units are there in frames
+            that the validator accepts (`FrameResult.valid`). With "openface", rows without a face hold what OpenFace
+            writes. ``.attrs`` holds models, their SHA-256, versions and choices.
+
+        Warns
+        -----
+        ShortSequenceWarning, TimestampWarning, RotationWarning, InputWarning, MissingColumnsWarning, SideOutputWarning
 
         Raises
         ------
@@ -290,6 +317,7 @@ class FullPythonAUPipeline:
             include=include,
             sinks=sinks,
             baseline=baseline,
+            rotate=rotate,
         )[0]
 
     @renamed_arguments(columns="include", neutral="baseline")
@@ -304,6 +332,7 @@ class FullPythonAUPipeline:
         include: Include | None = None,
         sinks: Sequence[Sink] = (),
         baseline: BaselineChoice = None,
+        rotate: Rotation = 0,
     ) -> list[pd.DataFrame]:
         """Analyse several videos, each alone or all as recordings of one person.
 
@@ -312,7 +341,7 @@ class FullPythonAUPipeline:
         paths : sequence of path-like
         outputs : sequence of path-like, optional
             A result file for each.
-        max_frames, progress, include, sinks, baseline
+        max_frames, progress, include, sinks, baseline, rotate
             As in :meth:`process_video`.
         same_person : bool
             The files are one long video of one person, which is then cut: tracking goes on from file to file,
@@ -338,14 +367,16 @@ class FullPythonAUPipeline:
         for target in outputs or ():
             check_target(target)
         style = self.options.number_format if include is None else number_format(include)
-        at_rest = self._baseline(baseline, progress)
-        lent = [SharedSink(sink) for sink in sinks]
-        with finishing(sinks):
+        check_rotation(rotate)
+        at_rest = self._baseline(baseline, progress, rotate)
+        lent = [SharedSink.around(sink) for sink in sinks]
+        with finishing(lent):
             return analyse_files(
                 lambda: self.run(include=include, baseline=at_rest, sinks=lent),
                 [Path(path) for path in paths],
                 outputs=outputs,
                 one_run=same_person,
+                rotate=rotate,
                 max_frames=max_frames,
                 progress=progress,
                 save=lambda table, target: write_table(table, target, style=style),
@@ -387,30 +418,7 @@ class FullPythonAUPipeline:
                 ) from error
             return run.finish()
 
-    def process_image(self, image: PathLike | Frame, *, multi_view: bool = False) -> list[FrameResult]:
-        """Analyse all faces of a single image, with the static action-unit models.
-
-        Parameters
-        ----------
-        image : path-like or ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16
-            An image file, or a BGR, BGRA or grey image.
-        multi_view : bool
-            Try all starting orientations, for faces that are not near frontal; slower.
-
-        Returns
-        -------
-        list of FrameResult
-            One a face, best detection first; intensities from 0 to 5. Empty if there is no face.
-
-        Raises
-        ------
-        VideoError
-            The file is missing or is not an image.
-        TypeError, ValueError
-            The array is not an image as described.
-        """
-        return analyse_image(self.engine, image, multi_view=multi_view)
-
+    @migration.accepts_old(migration.old_frame_arguments)
     def process_frame(self, frame: Frame, timestamp: float = float("nan")) -> FrameResult:
         """Analyse the next frame of a sequence; `reset` begins a new one.
 
@@ -467,14 +475,16 @@ class FullPythonAUPipeline:
         finally:
             opened.close()
 
-    def baseline_of(self, path: PathLike, progress: bool | ProgressCallback = False) -> Baseline:
+    def baseline_of(
+        self, path: PathLike, progress: bool | ProgressCallback = False, *, rotate: Rotation = 0
+    ) -> Baseline:
         """Take a recording of a person at rest as baseline for other recordings of the same person.
 
         Parameters
         ----------
         path : path-like
             Video file or folder of images.
-        progress : bool or callable
+        progress, rotate
             As in :meth:`process_video`.
 
         Returns
@@ -483,22 +493,21 @@ class FullPythonAUPipeline:
 
         Raises
         ------
-        VideoError
-            It cannot be read.
-        BaselineError
-            It shows no face.
+        VideoError, BaselineError
+            It cannot be read, or shows no face.
         """
-        with open_video(path) as source, self.run(include=()) as run:
+        turn = rotation_of(self.engine, Path(path), rotate)
+        with open_video(path, rotate=turn) as source, self.run(include=()) as run:
             run.analyse(source, progress=progress)
             return run.baseline_here(Path(path).name)
 
     def _baseline(
-        self, baseline: BaselineChoice, progress: bool | ProgressCallback = False
+        self, baseline: BaselineChoice, progress: bool | ProgressCallback = False, rotate: Rotation = 0
     ) -> Baseline | BaselineFrames | None:
         if baseline is None or isinstance(baseline, Baseline):
             return baseline
         if isinstance(baseline, (str, os.PathLike)):
             if self.options.max_faces > 1:
                 raise ValueError(ONE_PERSON)
-            return self.baseline_of(baseline, progress)
+            return self.baseline_of(baseline, progress, rotate=rotate)
         return checked_frames(baseline)

@@ -16,13 +16,23 @@ from pyclnf import FaceFit, MultiFaceTracker
 
 from .analysis import Baseline, BaselineFrames, checked_frames
 from .errors import FinalPassError
-from .output import FileSink, ImmediateTable, ResultTable, Sink, check_groups
-from .output.columns import Include
-from .parts import FreshFrames, Part, decoder_of
+from .options import NumberFormat
+from .options import number_format as format_of
+from .output import GuardedSink, ImmediateTable, ResultTable, Sink, check_groups
+from .output.columns import Gaps, Include
+from .parts import (
+    FreshFrames,
+    Part,
+    decoder_of,
+    faces_seen_briefly,
+    warn_of_short_sequence,
+    warn_of_time,
+)
 from .people import People
 from .progress import ProgressCallback, progress_reporter
 from .provenance import camera_record
 from .result import FrameResult
+from .returning import SHORT
 from .running import Overlap, TrackedFrame
 from .saved_runs import save_run
 from .video import BGRImage, FrameSource, VideoFrame, as_bgr
@@ -58,7 +68,11 @@ class AnalysisRun:
     baseline : Baseline or (first, last), optional
         The person at rest, as in `FullPythonAUPipeline.process_video`.
     sinks : sequence of Sink
-        Receive every result with its image; closed at the end.
+        Receive every result with its image; closed at the end. One whose file cannot be written is given up
+        with a `SideOutputWarning`; the run goes on.
+    number_format : {"plain", "openface", "openface-compact"}, optional
+        What rows without a face hold: nothing, or what OpenFace writes there. That of the pipeline by default, or
+        "openface" where `include` is "openface".
     spool : path-like, optional
         Folder in which rows wait for the end instead of in memory.
 
@@ -87,6 +101,7 @@ class AnalysisRun:
         include: Include | None = None,
         baseline: Baseline | BaselineFrames | None = None,
         sinks: Sequence[Sink] = (),
+        number_format: NumberFormat | None = None,
         spool: PathLike | None = None,
     ) -> None:
         if mode not in get_args(RunMode):
@@ -98,12 +113,18 @@ class AnalysisRun:
         if isinstance(baseline, Baseline) and engine.options.max_faces > 1:
             raise ValueError(ONE_PERSON)
         self.mode = mode
-        self.groups = engine.options.groups if include is None else check_groups(include)
+        self.asked_groups = engine.options.groups if include is None else check_groups(include)
+        self.groups = self.asked_groups
+        if mode in ("offline", "images"):
+            self.groups = engine.available(self.asked_groups)
+        if number_format is None:
+            number_format = engine.options.number_format if include is None else format_of(include)
+        self.number_format: NumberFormat = number_format
         self.frames_done = 0
         self.baseline = baseline
         self.overlaps = mode != "live"
         self.engine = engine
-        self._sinks = tuple(sinks)
+        self._sinks = tuple(GuardedSink.around(sink) for sink in sinks)
         self._spool = None if spool is None else Path(spool)
         self.tracker = engine.new_tracker()
         self.people = People(
@@ -111,6 +132,7 @@ class AnalysisRun:
             live=mode == "live",
             baseline=baseline,
             keep_history=mode == "offline",
+            recognise=engine.options.recognise and engine.options.stable_ids and engine.options.max_faces > 1,
             spool=spool,
         )
         self._images = engine.action_units.for_images() if mode == "images" else None
@@ -135,6 +157,8 @@ class AnalysisRun:
         """
         attrs = {"source": Path(name).name or name, "fps": fps, **self.engine.record(), **record}
         attrs["mode"] = self.mode
+        if self.groups != self.asked_groups:
+            attrs["left_out"] = [group for group in self.asked_groups if group not in self.groups]
         self.parts.append(Part(self.new_table(len(self.parts)), attrs, self._last_number))
 
     def process(self, image: npt.NDArray[np.generic], timestamp: float = float("nan")) -> list[FrameResult]:
@@ -179,16 +203,24 @@ class AnalysisRun:
         source : FrameSource
             Not closed here.
         max_frames : int, optional
-            Stop after so many frames of this source.
+            Stop after so many frames of this source, those that are passed over among them.
         """
         part = self._part(source.name, source.fps, **decoder_of(source))
         live = self.mode == "live"
-        fresh = FreshFrames(source, part, copies=not (live or getattr(source, "owns_images", False)))
+        fresh = FreshFrames(
+            source,
+            part,
+            copies=not (live or getattr(source, "owns_images", False)),
+            every=self.engine.options.every,
+            timestamps=self.engine.options.timestamps,
+            max_frames=max_frames,
+        )
         with Overlap(self, _IN_FLIGHT if self.overlaps else _IN_FLIGHT_LIVE) as self._overlap:
             try:
-                yield from self._overlap.results(fresh, max_frames)
+                yield from self._overlap.results(fresh)
             finally:
                 self.settle()
+        warn_of_time(part)
 
     def analyse(
         self,
@@ -223,7 +255,7 @@ class AnalysisRun:
         Raises
         ------
         FinalPassError
-            The final pass cannot be made, or a sink cannot finish its file; ``.partial`` holds all rows.
+            The final pass cannot be made, or a sink fails (other than with its file); ``.partial`` holds all rows.
         ValueError
             The run keeps no rows ("live" and "frames"), or is over.
         """
@@ -241,11 +273,14 @@ class AnalysisRun:
             raise ValueError("this run is over")
         self._part("frames")
         self.settle()
-        tables, error = self.tables()
+        failure: Exception | None = None
         try:
             self.close(complete=True)
-        except Exception as failure:  # the rows do not depend on a side output
-            error = error or failure
+        except Exception as its:  # the rows do not depend on a side output
+            failure = its
+        tables, error = self.tables()
+        warn_of_short_sequence(self.parts[-1].attrs["source"], tables[-1].attrs.get("short_sequence", {}))
+        error = error or failure
         if error is not None:
             kept = (
                 ""
@@ -270,10 +305,10 @@ class AnalysisRun:
         if self.mode in ("live", "frames"):
             raise ValueError(f"a run with mode={self.mode!r} keeps no rows")
         error: Exception | None = None
+        short: dict[str, int] = {}
         rows = [part.table for part in self.parts]
         if self.mode == "images":
             tables = [table.to_dataframe() for table in rows if isinstance(table, ImmediateTable)]
-            values = None
         else:
             face_ids = [table.face_ids for table in rows if isinstance(table, ResultTable)]
             try:
@@ -281,14 +316,28 @@ class AnalysisRun:
             except Exception as failure:
                 error = failure
                 values = self.people.raw(face_ids)
+            if "aus" in self.groups and self.engine.action_units.any_dynamic:
+                short = faces_seen_briefly(face_ids, values.valid, self.people.learnt_baselines())
+            if self._gaps == "empty":
+                values = values.with_gaps()
             tables = [
                 table.to_dataframe(r, c)
-                for table, r, c in zip(rows, *values, strict=True)
+                for table, r, c in zip(rows, values.intensities, values.presences, strict=True)
                 if isinstance(table, ResultTable)
             ]
+        returned = self.people.returned()
         for table, part in zip(tables, self.parts, strict=True):
             table.attrs.update(part.attrs)
+            if short:
+                table.attrs["short_sequence"] = short
+            failed = {sink.name: sink.failure for sink in self._sinks if sink.failure is not None}
+            if failed:
+                table.attrs["side_outputs_failed"] = failed
             table.attrs["final_pass"] = error is None and self.mode == "offline"
+            if self.people.recognises:
+                table["face_id"] = table["face_id"].replace(returned)
+                table.attrs["people"] = _people_in(table)
+                table.attrs["returned_faces"] = {str(n): person for n, person in sorted(returned.items())}
             if self.baseline is not None:
                 table.attrs["baseline"] = self._baseline_record()
         return tables, error
@@ -306,10 +355,10 @@ class AnalysisRun:
         failure: Exception | None = None
         for sink in self._sinks:
             try:
-                if not complete and isinstance(sink, FileSink):
-                    sink.discard()
-                else:
+                if complete:
                     sink.close()
+                else:
+                    sink.discard()
             except Exception as error:  # the others are closed all the same
                 failure = failure or error
         if failure is not None:
@@ -410,12 +459,22 @@ class AnalysisRun:
         n_modes = self.engine.landmark_model.pdm.n_modes
         if self._images is not None:
             names = self._images.intensity_names, self._images.presence_names
-            return ImmediateTable(self.groups, *names, n_modes)
+            return ImmediateTable(self.groups, *names, n_modes, gaps=self._gaps)
         spool = None if self._spool is None else self._spool / f"part-{number}"
-        return ResultTable(self.groups, *names, n_modes, spool=spool)
+        return ResultTable(self.groups, *names, n_modes, gaps=self._gaps, spool=spool)
+
+    @property
+    def _gaps(self) -> Gaps:
+        return "empty" if self.number_format == "plain" else "openface"
 
     def _baseline_record(self) -> dict[str, Any]:
         learnt = {"learnt_for_faces": self.people.learnt_baselines()}
         if isinstance(self.baseline, Baseline):
             return {"source": self.baseline.source, **learnt}
         return {"frames": list(self.baseline or ()), **learnt}
+
+
+def _people_in(table: pd.DataFrame) -> list[int]:
+    """Faces that are there for a second or so; shorter appearances are often no face at all."""
+    frames = table.loc[table["success"] == 1, "face_id"].value_counts()
+    return sorted(int(face_id) for face_id in frames.index[frames >= SHORT])

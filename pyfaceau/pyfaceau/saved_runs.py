@@ -30,7 +30,8 @@ def save_run(run: AnalysisRun, path: PathLike) -> None:
     header = {
         **_surroundings(run.engine),
         "mode": run.mode,
-        "include": list(run.groups),
+        "include": list(run.asked_groups),
+        "number_format": run.number_format,
         "frames": None if isinstance(baseline, Baseline) or baseline is None else [*baseline],
         "frames_done": run.frames_done,
         "parts": [
@@ -62,6 +63,7 @@ def resume_run(
             engine,
             mode=header["mode"],
             include=header["include"],
+            number_format=header["number_format"],
             baseline=_baseline(header, arrays),
             sinks=sinks,
             spool=spool,

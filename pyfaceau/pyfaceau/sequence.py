@@ -11,8 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 from .errors import FinalPassError, ProcessingError
-from .output import FileSink, Sink, write_table
+from .inputs import check_sequence
+from .output import SharedSink, write_table
 from .progress import ProgressCallback
+from .rotation import Rotation, rotation_of
 from .run import AnalysisRun
 from .video import open_video
 
@@ -28,6 +30,7 @@ def analyse_files(
     *,
     outputs: Sequence[PathLike] | None,
     one_run: bool,
+    rotate: Rotation,
     max_frames: int | None,
     progress: bool | ProgressCallback,
     save: Save,
@@ -43,7 +46,7 @@ def analyse_files(
         Where the result of each file goes.
     one_run : bool
         The files are one long recording, which is cut afterwards.
-    max_frames, progress
+    rotate, max_frames, progress
         As in `FullPythonAUPipeline.process_video`.
     save : callable
         Writes a result.
@@ -68,8 +71,11 @@ def analyse_files(
         run, analysed = new_run(), 0
         try:
             for path in group:
-                with open_video(path) as source:
-                    run.begin(source.name, source.fps, decoder=source.decoder, **record)
+                check_sequence(path)
+                turn = rotation_of(run.engine, path, rotate)
+                with open_video(path, rotate=turn) as source:
+                    logger.debug("%s: %.6g frames/s, decoded by %s", path, source.fps, source.decoder)
+                    run.begin(source.name, source.fps, decoder=source.decoder, rotated=turn, **record)
                     run.analyse(source, max_frames, progress)
                 analysed += 1
             tables = run.finish_parts()
@@ -115,7 +121,8 @@ def _keep(
     if isinstance(error, FinalPassError):
         raise FinalPassError(f"{error}{kept}", tables[-1], [*results, *tables[:-1]]) from error
     partial = tables[complete] if len(tables) > complete else pd.DataFrame()
-    message = f"{failed[0]}: failed after {len(partial)} rows: {error}{kept}"
+    name = failed[0] if failed else "the end of the run"
+    message = f"{name}: failed after {len(partial)} rows: {error}{kept}"
     raise ProcessingError(message, partial, [*results, *tables[:complete]]) from error
 
 
@@ -126,31 +133,16 @@ def _save_partial(table: pd.DataFrame, target: PathLike) -> Path:
     return target
 
 
-class SharedSink:
-    """Lends a sink to a run that is not to close it."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.write = sink.write
-
-    def close(self) -> None:
-        """Left to the owner."""
-
-
 @contextmanager
-def finishing(sinks: Sequence[Sink]) -> Iterator[None]:
+def finishing(sinks: Sequence[SharedSink]) -> Iterator[None]:
     """Close sinks at the end; after a failure, files that would look complete are discarded instead."""
+    complete = False
     try:
         yield
+        complete = True
     except FinalPassError:  # they have seen every frame
-        for sink in sinks:
-            sink.close()
+        complete = True
         raise
-    except BaseException:
+    finally:
         for sink in sinks:
-            if isinstance(sink, FileSink):
-                sink.discard()
-            else:
-                sink.close()
-        raise
-    for sink in sinks:
-        sink.close()
+            sink.finish(complete=complete)

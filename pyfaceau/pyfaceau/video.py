@@ -24,6 +24,10 @@ from .errors import VideoError
 
 DEFAULT_FPS = 30.0  # OpenFace 2.2: SequenceCapture, where the container names none
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # OpenFace 2.2: SequenceCapture
+# What OpenFace reads and others that OpenCV decodes; for photographs, which OpenFace treats one by one.
+PHOTO_SUFFIXES = (*IMAGE_SUFFIXES, ".tif", ".tiff", ".webp")
+CLOCK_STEP = 1.5e-3  # s; the clocks of Matroska, ASF and FLV count milliseconds, so less is rounding
+PROBES = 12  # frames that are looked at where the first two are the same
 READ_AHEAD = 8  # frames; enough to hide decoding, at most 50 MB of full-HD frames
 
 BGRImage: TypeAlias = npt.NDArray[np.uint8]
@@ -39,7 +43,8 @@ class VideoFrame:
     number : int
         Counted from 1.
     timestamp : float
-        Seconds since the first frame; 0 for folders of images, which have no clock.
+        Seconds since the first frame: the container's for video files, 0 for folders of images, which have no
+        clock.
     image : ndarray, shape (H, W, 3), uint8
         BGR.
     """
@@ -92,7 +97,8 @@ class FrameSource(Protocol):
     Notes
     -----
     A source may write all frames into one buffer; a run then copies them. One whose frames have memory of their own
-    says so with an attribute ``owns_images = True``.
+    says so with an attribute ``owns_images = True``. One whose time stamps are read from a container says so with
+    ``has_clock = True``.
     """
 
     name: str
@@ -118,6 +124,12 @@ class VideoFile:
     ------
     VideoError
         No such file, not a video, or a video without a single frame.
+
+    Notes
+    -----
+    Time stamps are those of the container, counted from its first frame. Where they differ from ``frame / fps``
+    by no more than the rounding of a clock of milliseconds, they are ``frame / fps``. `has_clock` is False where
+    the container has no usable ones.
     """
 
     owns_images = True
@@ -132,12 +144,21 @@ class VideoFile:
         self._capture = _open_capture(self.path)
         if not self._capture.isOpened():
             raise VideoError(f"{self.path}: not a video that can be decoded (is it damaged, or not a video?)")
-        read, first = self._capture.read()
-        if not read:
+        first, self._start = self._read()
+        if first is None:
             self._capture.release()
             raise VideoError(f"{self.path}: the video holds no frames (is it damaged or cut short?)")
+        second = self._read()
+        if second[0] is not None and np.array_equal(first, second[0]) and _is_still(self.path):
+            self._capture.release()
+            raise VideoError(
+                f"{self.path}: all frames are the same. OpenCV {cv2.__version__} may not be able to read interlaced "
+                f"videos; convert it with `ffmpeg -i {self.path.name} -vf yadif -crf 10 progressive.mp4`"
+            )
+        self._ahead = [(first, self._start), second]  # what has been read, but not handed out
         self.decoder = _decoder(self._capture)
-        self._first: BGRImage | None = as_bgr(first)
+        # A stream without a container shows all its frames at 0.
+        self.has_clock = math.isfinite(self._start) and (second[0] is None or second[1] > self._start)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -145,17 +166,55 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order; a second iteration yields nothing, as the stream is read."""
-        image, number = self._first, 0
-        self._first = None
+        number, time = 0, 0.0
+        ahead, self._ahead = self._ahead, []
+        image, clock = ahead.pop(0) if ahead else (None, 0.0)
         while image is not None:
             number += 1
-            yield VideoFrame(number, (number - 1) / self.fps, image)
-            read, decoded = self._capture.read()
-            image = as_bgr(decoded) if read else None
+            time = self._time(number, clock, time)
+            yield VideoFrame(number, time, image)
+            image, clock = ahead.pop(0) if ahead else self._read()
 
     def close(self) -> None:
         """Release the file."""
         self._capture.release()
+
+    def _read(self) -> tuple[BGRImage | None, float]:
+        """Read the next frame, and its presentation time in s (NaN if the container has none)."""
+        read, image = self._capture.read()
+        time = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return as_bgr(image) if read else None, time if math.isfinite(time) else float("nan")
+
+    def _time(self, number: int, clock: float, before: float) -> float:
+        """Time stamp of a frame that the container shows at `clock`, after one with the time stamp `before`."""
+        counted = (number - 1) / self.fps
+        if number == 1 or not self.has_clock:
+            return counted
+        time = clock - self._start
+        if not time > before:  # a broken or absent clock; time must go on
+            return before + 1 / self.fps
+        return counted if abs(time - counted) <= CLOCK_STEP else time
+
+
+def _is_still(path: Path) -> bool:
+    """Whether frames spread over a video are all the same; seeking need not be exact for that.
+
+    Where OpenCV cannot convert a frame, it hands out what happens to be in its memory, the same again and again.
+    """
+    capture = _open_capture(path)
+    try:
+        _, first = capture.read()
+        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        if not count > 2:
+            return False  # nothing to compare with, or nobody knows
+        for place in range(1, PROBES + 1):
+            capture.set(cv2.CAP_PROP_POS_FRAMES, count * place // (PROBES + 1))
+            read, image = capture.read()
+            if read and not np.array_equal(first, image):
+                return False
+    finally:
+        capture.release()
+    return True
 
 
 def _decoder(capture: cv2.VideoCapture) -> dict[str, str]:
@@ -174,7 +233,7 @@ def _open_capture(path: Path) -> cv2.VideoCapture:
 
 
 class ImageFolder:
-    """The images of a folder as a sequence, sorted by name, read as 8-bit colour.
+    """The images of a folder as a sequence, read as 8-bit colour, in the order of their names and numbers.
 
     Parameters
     ----------
@@ -193,7 +252,9 @@ class ImageFolder:
         self.path = Path(path)
         self.name = str(self.path)
         self.decoder = {"reader": "images", "opencv": cv2.__version__}
-        self._files = sorted(file for file in self.path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+        self._files = sorted(
+            (file for file in self.path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES), key=natural_key
+        )
         if not self._files:
             raise VideoError(f"{self.path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
         read_image(self._files[0])  # a folder of something else is refused here and not in mid-sequence
@@ -213,6 +274,25 @@ class ImageFolder:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def natural_key(path: Path) -> tuple[tuple[str, int, str], ...]:
+    """Key that sorts names as people do: img2 before img10, and img02 beside img2.
+
+    Parameters
+    ----------
+    path : Path
+        Its name is looked at, not its folder.
+
+    Returns
+    -------
+    tuple
+        Of any two names, one key is the smaller unless the names are the same.
+    """
+    parts = re.split(r"([0-9]+)", path.name)
+    return tuple(
+        (text, int(digits or 0), digits) for text, digits in zip(parts[::2], [*parts[1::2], ""], strict=True)
+    )
 
 
 def read_image(path: str | os.PathLike[str]) -> BGRImage:
@@ -263,6 +343,7 @@ class ReadAhead:
         self.fps = source.fps
         self.n_frames = source.n_frames
         self.owns_images: bool = getattr(source, "owns_images", False)
+        self.has_clock: bool = getattr(source, "has_clock", False)
         self.decoder: dict[str, str] | None = getattr(source, "decoder", None)
         self._frames: _Frames = queue.Queue(depth)
         self._stop = threading.Event()
@@ -326,7 +407,7 @@ def _put(frames: _Frames, item: VideoFrame | BaseException | None, stop: threadi
     return False
 
 
-def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD) -> ReadAhead:
+def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD, rotate: int = 0) -> ReadAhead:
     """Open a video file or a folder of images for reading ahead.
 
     Parameters
@@ -335,6 +416,8 @@ def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD) -> ReadAhe
         Video file or folder.
     depth : int
         Most frames to decode ahead.
+    rotate : {0, 90, 180, 270}
+        Degrees by which each frame is turned clockwise.
 
     Returns
     -------
@@ -346,8 +429,10 @@ def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD) -> ReadAhe
     VideoError
         Missing, not decodable, or without frames.
     """
+    from .turned import Turned
+
     source: FrameSource = ImageFolder(path) if Path(path).is_dir() else VideoFile(path)
-    return ReadAhead(source, depth)
+    return ReadAhead(source if rotate == 0 else Turned(source, rotate), depth)
 
 
 class FrameIterator:

@@ -21,6 +21,17 @@ def _terminate(number: int, frame: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends at once
     raise _Terminated
 
+_COMMANDS = ("extract", "batch", "live", "demo", "openface", "models")
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """Take ``pyfaceau VIDEO`` for ``pyfaceau extract VIDEO -o .``, as in earlier versions."""
+    first = arguments[0] if arguments else "-"
+    if first.startswith("-") or first in _COMMANDS or not os.path.exists(first):
+        return arguments
+    output = any(part in ("-o", "--output") or part.startswith("--output=") for part in arguments)
+    return ["extract", *arguments, *(() if output else ("-o", "."))]
+
 
 def main() -> None:
     """Run the command line; every foreseen error becomes one line on stderr and an exit status.
@@ -36,7 +47,7 @@ def main() -> None:
     show_choices_plainly()
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(prog_name="pyfaceau")
+        app(_with_command(sys.argv[1:]), prog_name="pyfaceau")
     except KeyboardInterrupt as interrupt:
         print("pyfaceau: interrupted", file=sys.stderr)
         sys.exit(EXIT_TERMINATED if isinstance(interrupt, _Terminated) else EXIT_INTERRUPTED)

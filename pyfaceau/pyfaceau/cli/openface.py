@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from pyclnf.pose import Camera
 
-    from ..output import FileSink, OutputNames
-    from ..output.openface_csv import Program
+    from ..output import OutputNames, SharedSink, Sink
+    from ..output.openface_csv import Dialect, Program
     from ..pipeline import FullPythonAUPipeline
     from .openface_options import Input, OpenFaceOptions
 
@@ -29,7 +30,7 @@ _MOST_FACES = 4
 OPENFACE_CONTEXT: dict[str, Any] = {
     "allow_extra_args": True,
     "ignore_unknown_options": True,
-    "help_option_names": ["--help"],
+    "help_option_names": ["--help"],  # and -h, where it stands alone
 }
 
 
@@ -38,6 +39,13 @@ def openface(
     models: Annotated[
         str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
     ] = "auto",
+    dialect: Annotated[
+        str, typer.Option(help='What separates the values of a CSV: spaced (", ") or compact (",").')
+    ] = "spaced",
+    timestamps: Annotated[
+        str,
+        typer.Option(help="frames: frame / frame rate, as OpenFace writes; container: those of the video."),
+    ] = "frames",
 ) -> None:
     """Understand a command line of OpenFace's FeatureExtraction, FaceLandmarkImg or FaceLandmarkVidMulti.
 
@@ -45,10 +53,17 @@ def openface(
     [-2Dfp -3Dfp -pdmparams -pose -aus -gaze -hogalign -simalign -tracked]; everything if nothing is named.
     Without PROGRAM, images (-f photo.jpg) are treated as by FaceLandmarkImg, and all else as by
     FeatureExtraction. Further options: -fdir -of -root -simscale -simsize -nomask -g -nobadaligned
-    -format_aligned -oc -au_static -fx -fy -cx -cy -mloc -q.
+    -format_aligned -oc -au_static -wild -multi_view -fx -fy -cx -cy -mloc -q.
     """
+    from ..output.openface_csv import DIALECTS
     from .openface_options import OptionError, parse_options
 
+    if "-h" in context.args:
+        typer.echo(context.get_help())
+        return
+    chosen = next((name for name in DIALECTS if name == dialect), None)
+    if chosen is None:
+        raise typer.BadParameter(f"--dialect must be {' or '.join(DIALECTS)}, not {dialect!r}")
     try:
         options = parse_options(context.args)
     except OptionError as error:
@@ -59,9 +74,9 @@ def openface(
     failed = False
     for entry in options.inputs:
         if entry.program not in pipelines:
-            pipelines[entry.program] = _pipeline(models, options, entry.program)
+            pipelines[entry.program] = _pipeline(models, options, entry.program, timestamps)
         try:
-            _run(pipelines[entry.program], options, entry)
+            _run(pipelines[entry.program], options, entry, chosen)
         except Exception as error:
             failed = True
             if not report_error(error, entry.path):
@@ -70,16 +85,20 @@ def openface(
         raise typer.Exit(1)
 
 
-def _pipeline(models: str, options: OpenFaceOptions, program: Program) -> FullPythonAUPipeline:
+def _pipeline(
+    models: str, options: OpenFaceOptions, program: Program, timestamps: str
+) -> FullPythonAUPipeline:
+    from ..options import AnalysisOptions
     from ..pipeline import FullPythonAUPipeline
 
     multi = program == "FaceLandmarkVidMulti"
     try:
-        return FullPythonAUPipeline(
+        asked = AnalysisOptions(
             models=models,
             landmarks=options.landmarks,
-            # The tracked video shows gaze whether or not the table does.
-            include={*options.groups, "gaze"} if options.tracked else options.groups,
+            include=options.groups,
+            number_format="openface",
+            timestamps=cast(Any, timestamps),  # checked there
             au_models="static" if options.au_static or multi else "dynamic",
             max_faces=_MOST_FACES if multi else 1,
             stable_ids=False,
@@ -89,11 +108,17 @@ def _pipeline(models: str, options: OpenFaceOptions, program: Program) -> FullPy
             cx=options.cx,
             cy=options.cy,
         )
+        pipeline = FullPythonAUPipeline.from_options(asked)
+        if options.tracked and "gaze" not in options.groups and pipeline.engine.has_gaze:
+            # The tracked video shows gaze whether or not the table does.
+            asked = replace(asked, include=(*options.groups, "gaze"))
+            pipeline = FullPythonAUPipeline.from_options(asked)
+        return pipeline
     except ValueError as error:  # the constructor's way to refuse an argument
         raise typer.BadParameter(str(error)) from error
 
 
-def _run(pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input) -> None:
+def _run(pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input, dialect: Dialect) -> None:
     """Write all files of one input."""
     from pyclnf.pose import Camera
 
@@ -110,28 +135,20 @@ def _run(pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input)
         table = _ANALYSES[entry.program](pipeline, options, entry, sinks)
     except BaseException as error:
         for sink in sinks:
-            sink.discard()
+            sink.finish(complete=False)
         if isinstance(error, ProcessingError) and len(error.partial):
-            write_openface_csv(error.partial, target.with_suffix(".partial.csv"), entry.program)
+            partial = target.with_suffix(".partial.csv")
+            write_openface_csv(error.partial, partial, entry.program, dialect=dialect)
         raise
     for sink in sinks:
-        sink.close()
+        sink.finish()
     write_of_details(entry.folder / f"{entry.name}_of_details.txt", entry.path, camera, names, options.groups)
     if table.empty:
         typer.echo(f"pyfaceau: warning: {entry.path}: no face, no table", err=True)
         return
     if "gaze" not in options.groups:
         table = table.drop(columns=list(group_columns("gaze")), errors="ignore")
-    elif not pipeline.engine.has_gaze:
-        # Zeros would be read as a gaze into the camera.
-        absent = [*group_columns("gaze"), *group_columns("eye_landmarks")]
-        table = table.drop(columns=absent, errors="ignore")
-        typer.echo(
-            f"pyfaceau: warning: {entry.path}: the models {pipeline.models.name!r} have no eye models; "
-            "the table has no gaze and eye columns",
-            err=True,
-        )
-    write_openface_csv(table, target, entry.program)
+    write_openface_csv(table, target, entry.program, dialect=dialect)
     if not options.quiet:
         typer.echo(f"{target}: {len(table)} rows")
 
@@ -168,10 +185,17 @@ def _sinks(
     names: OutputNames,
     camera: Camera,
     fps: float,
-) -> list[FileSink]:
-    from ..output import AlignedFaceSink, HogSink, TrackedImageSink, TrackedVideoSink, aligner_for
+) -> list[SharedSink]:
+    from ..output import (
+        AlignedFaceSink,
+        HogSink,
+        SharedSink,
+        TrackedImageSink,
+        TrackedVideoSink,
+        aligner_for,
+    )
 
-    sinks: list[FileSink] = []
+    sinks: list[Sink] = []
     if names.hog is not None:
         sinks.append(HogSink(entry.folder / names.hog))
     if names.aligned is not None:
@@ -195,30 +219,28 @@ def _sinks(
         sinks.append(TrackedVideoSink(entry.folder / names.video, fps, camera, codec=options.codec))
     if names.image is not None:
         sinks.append(TrackedImageSink(entry.folder / names.image, camera))
-    return sinks
+    return [SharedSink(sink) for sink in sinks]
 
 
 def _sequence(
-    pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input, sinks: Sequence[FileSink]
+    pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input, sinks: Sequence[SharedSink]
 ) -> pd.DataFrame:
     return pipeline.process_video(entry.path, progress=not options.quiet, sinks=sinks)
 
 
 def _several_faces(
-    pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input, sinks: Sequence[FileSink]
+    pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input, sinks: Sequence[SharedSink]
 ) -> pd.DataFrame:
     """Analyse every frame like a single image, as FaceLandmarkVidMulti does."""
-    from ..sequence import SharedSink
     from ..video import open_video
 
-    lent = [SharedSink(sink) for sink in sinks]
-    with open_video(entry.path) as source, pipeline.run(mode="images", sinks=lent) as run:
+    with open_video(entry.path) as source, pipeline.run(mode="images", sinks=sinks) as run:
         run.analyse(source, progress=not options.quiet)
         return run.finish()
 
 
 def _image(
-    pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input, sinks: Sequence[FileSink]
+    pipeline: FullPythonAUPipeline, options: OpenFaceOptions, entry: Input, sinks: Sequence[SharedSink]
 ) -> pd.DataFrame:
     """Analyse a single image: every face, static action units, no final pass."""
     from ..output import image_table
@@ -229,7 +251,7 @@ def _image(
     for face in faces:
         for sink in sinks:
             sink.write(face, pixels)
-    return image_table(faces, pipeline.include)
+    return image_table(faces, pipeline.engine.available(pipeline.include), "openface")
 
 
 _ANALYSES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -9,7 +10,7 @@ from pathlib import Path, PurePath
 from ..output import GROUPS, OPENFACE_FLAGS
 from ..output.aligned import IMAGE_FORMATS
 from ..output.openface_csv import PROGRAMS, Program
-from ..video import IMAGE_SUFFIXES
+from ..video import IMAGE_SUFFIXES, natural_key
 
 _DEFAULT_FOLDER = "processed"  # OpenFace 2.2: RecorderOpenFace.cpp
 _MODEL_NAMES: Mapping[str, str] = {"main_ceclm_general": "ceclm", "main_clnf_general": "clnf"}
@@ -196,7 +197,7 @@ def _read_option(reader: _Reader, option: str, rest: list[str]) -> None:
         reader.sources.append((_value(option, rest), option == "-fdir"))
     elif option == "-of":
         reader.out_names.append(_value(option, rest))
-    elif option == "-out_dir":
+    elif option in ("-out_dir", "-ofdir"):  # the second is OpenFace 0.x's and 1.x's
         reader.out_dir = _value(option, rest)
     elif option in ("-root", "-inroot"):
         reader.root = _value(option, rest)
@@ -296,9 +297,12 @@ def _inputs(reader: _Reader) -> list[Input]:
         members = [path]
         program = reader.program or _usual_program(path, is_folder)
         if is_folder and program == "FaceLandmarkImg":
-            members = sorted(entry for entry in _entries(path) if entry.suffix.lower() in IMAGE_SUFFIXES)
+            images = [entry for entry in _entries(path) if entry.suffix.lower() in IMAGE_SUFFIXES]
+            members = sorted(images, key=natural_key)
             if not members:
                 raise OptionError(f"-fdir {path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        elif is_folder:
+            _remark_order(reader, path)
         wanted = reader.out_names[index] if index < len(reader.out_names) else None
         if wanted is not None and len(members) > 1:
             raise OptionError(f"-of {wanted} names one output for the {len(members)} images of {path}")
@@ -310,6 +314,14 @@ def _inputs(reader: _Reader) -> list[Input]:
         if twin is not entry.path:
             raise OptionError(f"{twin} and {entry.path} would both be written as {entry.folder / entry.name}")
     return inputs
+
+
+def _remark_order(reader: _Reader, folder: Path) -> None:
+    images = [entry for entry in _entries(folder) if entry.suffix.lower() in IMAGE_SUFFIXES]
+    if sorted(images) != sorted(images, key=natural_key):
+        reader.warnings.append(
+            f"-fdir {folder}: images are taken in the order of their numbers; OpenFace takes img10 before img2"
+        )
 
 
 def _usual_program(path: Path, is_folder: bool) -> Program:
@@ -327,11 +339,11 @@ def _entries(folder: Path) -> list[Path]:
 
 def _output(out_dir: str, wanted: str | None, path: Path) -> tuple[Path, str]:
     """Folder and beginning of the names of the outputs. OpenFace 2.2: RecorderOpenFace.cpp."""
-    folder = Path(out_dir)
     if wanted is not None:
-        folder = (folder / wanted).parent
         name = Path(wanted).stem
+        out_dir = os.path.dirname(os.path.join(out_dir, wanted))
     else:
         resolved = path.resolve()
         name = resolved.name if resolved.is_dir() else path.stem
-    return (folder if str(folder) != "." else Path(_DEFAULT_FOLDER)), name
+    # A folder that is named, if only as ".", is where the outputs go.
+    return Path(out_dir or _DEFAULT_FOLDER), name

@@ -6,7 +6,7 @@ from .details import OutputNames, write_of_details
 from .drawing import draw_result, draw_results
 from .hog import HogFile, HogSink, read_hog
 from .openface_csv import read_openface_csv, write_openface_csv
-from .sink import FileSink, Sink
+from .sink import FileSink, GuardedSink, SharedSink, Sink
 from .table import ImmediateTable, ResultTable, image_table
 from .tracked import TrackedImageSink, TrackedVideoSink
 from .writers import FORMATS, check_target, write_table
@@ -18,11 +18,13 @@ __all__ = [
     "OPENFACE_FLAGS",
     "AlignedFaceSink",
     "FileSink",
+    "GuardedSink",
     "HogFile",
     "HogSink",
     "ImmediateTable",
     "OutputNames",
     "ResultTable",
+    "SharedSink",
     "Sink",
     "TrackedImageSink",
     "TrackedVideoSink",

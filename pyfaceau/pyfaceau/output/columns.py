@@ -12,9 +12,12 @@ N_MODES = 34  # of OpenFace's face model; other models may have more or fewer
 
 Group: TypeAlias = Literal["gaze", "eye_landmarks", "pose", "landmarks", "landmarks_3d", "pdm", "aus"]
 Include: TypeAlias = Literal["openface"] | Iterable[str]
+Gaps: TypeAlias = Literal["empty", "openface"]
+"""What rows without a face hold: nothing (NaN), or what OpenFace writes there (zeros and stale fits)."""
 # Groups of columns that can be chosen, in the order of OpenFace 2.2's CSV.
 GROUPS = ("gaze", "eye_landmarks", "pose", "landmarks", "landmarks_3d", "pdm", "aus")
 DEFAULT_GROUPS = ("pose", "aus")
+GAZE_GROUPS = ("gaze", "eye_landmarks")  # those that need eye models
 # Which groups each option of OpenFace's programs asks for.
 OPENFACE_FLAGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

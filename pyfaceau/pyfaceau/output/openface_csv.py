@@ -6,8 +6,9 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -21,7 +22,9 @@ from .columns import HEAD, IMAGE_HEAD
 Program = Literal["FeatureExtraction", "FaceLandmarkImg", "FaceLandmarkVidMulti"]
 PROGRAMS: tuple[Program, ...] = ("FeatureExtraction", "FaceLandmarkImg", "FaceLandmarkVidMulti")
 
-_SEPARATOR = ", "
+Dialect = Literal["spaced", "compact"]
+# Both are in use: OpenFace's Windows programs write the first, some builds for Linux the second.
+DIALECTS: Mapping[Dialect, str] = MappingProxyType({"spaced": ", ", "compact": ","})
 _INTEGERS = ("frame", "face_id", "face", "success")
 _DOUBLES = ("timestamp",)  # the reference holds all else in single precision, and prints that
 # OpenFace 2.2: RecorderCSV.cpp. Decimals of each kind of column.
@@ -44,35 +47,46 @@ _ROWS_AT_ONCE = 1024
 
 
 def write_openface_csv(
-    table: pd.DataFrame, path: str | os.PathLike[str], program: Program = "FeatureExtraction"
+    table: pd.DataFrame,
+    path: str | os.PathLike[str],
+    program: Program = "FeatureExtraction",
+    *,
+    dialect: Dialect = "spaced",
 ) -> None:
     """Write a result as one of OpenFace's programs does: header, separators, digits.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `ResultTable`, or from `read_openface_csv`. NaN, which OpenFace has not, is written as 0. Its
+        From `ResultTable`, or from `read_openface_csv`. NaN, which OpenFace does not know, is written as 0. Its
         ``.attrs`` go into ``<path>.json`` beside the CSV.
     path : path-like
         Its folder is created.
     program : {"FeatureExtraction", "FaceLandmarkImg", "FaceLandmarkVidMulti"}
         Whose format. "FaceLandmarkImg" begins rows with ``face, confidence``.
+    dialect : {"spaced", "compact"}
+        What separates values: ", " as OpenFace's Windows programs write, or "," as some builds for Linux do.
+        `read_openface_csv` reads both.
 
     Raises
     ------
     ValueError
-        The table has a column that OpenFace has not, or lacks one that every row begins with.
+        The program or dialect is unknown, or the table has a column that OpenFace does not have, or lacks one
+        that every row begins with.
     OSError
         The file cannot be written.
     """
     if program not in PROGRAMS:
         raise ValueError(f"program must be one of {', '.join(PROGRAMS)}, got {program!r}")
+    if dialect not in DIALECTS:
+        raise ValueError(f"dialect must be one of {', '.join(DIALECTS)}, got {dialect!r}")
+    separator = DIALECTS[dialect]
     path = Path(path)
     table = _with_head_of(table, program)
     names = [str(name) for name in table.columns]
     with atomic_write(path, "w", encoding="ascii", newline="") as stream:
-        stream.write(_SEPARATOR.join(names) + "\n")
-        stream.writelines(_lines(table, names, program))
+        stream.write(separator.join(names) + "\n")
+        stream.writelines(_lines(table, names, program, separator))
     if table.attrs:
         with atomic_write(path.with_name(path.name + ".json"), "w", encoding="utf-8", newline="\n") as stream:
             json.dump(table.attrs, stream, indent=1, default=str)
@@ -101,11 +115,11 @@ def _format_of(name: str, program: Program) -> str:
     raise ValueError(f"OpenFace has no column {name!r}; leave it out, or write a plain .csv")
 
 
-def _lines(table: pd.DataFrame, names: list[str], program: Program) -> Iterator[str]:
-    row_format = _SEPARATOR.join(_format_of(name, program) for name in names) + "\n"
+def _lines(table: pd.DataFrame, names: list[str], program: Program, separator: str) -> Iterator[str]:
+    row_format = separator.join(_format_of(name, program) for name in names) + "\n"
     single = np.array([name not in _INTEGERS and name not in _DOUBLES for name in names])
     for start in range(0, len(table), _ROWS_AT_ONCE):
-        rows = table.iloc[start : start + _ROWS_AT_ONCE].to_numpy(np.float64, copy=True)
+        rows = table.iloc[start : start + _ROWS_AT_ONCE].to_numpy(np.float64, copy=True, na_value=np.nan)
         rows[:, single] = rows[:, single].astype(np.float32)
         rows[np.isnan(rows)] = 0.0
         for row in rows.tolist():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, TypeVar, runtime_checkable
 
 from pyclnf.io import atomic_write
 
-from ..errors import OutputError
+from .._warning import warn
+from ..errors import OutputError, SideOutputWarning
 from ..result import FrameResult
 from ..video import BGRImage
 
@@ -36,6 +38,84 @@ class FileSink(Sink, Protocol):
 
     def discard(self) -> None:
         """Remove unfinished files, after a failure; does nothing after `close`."""
+
+
+_Guarded = TypeVar("_Guarded", bound="GuardedSink")
+
+
+class GuardedSink:
+    """Lets a side output fail alone: what cannot be written is a warning, and is not tried again.
+
+    Parameters
+    ----------
+    sink : Sink
+
+    Attributes
+    ----------
+    name : str
+        Of its file, or of its kind.
+    failure : str or None
+        Why it was given up.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        path = getattr(sink, "path", None)
+        self.name = type(sink).__name__ if path is None else Path(path).name
+        self.failure: str | None = None
+
+    @classmethod
+    def around(cls: type[_Guarded], sink: Sink) -> _Guarded:
+        """Guard a sink, unless it is guarded so already."""
+        return sink if isinstance(sink, cls) else cls(sink)
+
+    def write(self, result: FrameResult, image: BGRImage) -> None:
+        """Take one face of one frame; does nothing after a failure."""
+        if self.failure is None:
+            try:
+                self._sink.write(result, image)
+            except (OutputError, OSError) as error:
+                self._give_up(error)
+
+    def close(self) -> None:
+        """Finish the files, unless the sink was given up."""
+        self._end(complete=True)
+
+    def discard(self) -> None:
+        """Remove unfinished files, or close a sink that has none."""
+        self._end(complete=False)
+
+    def _end(self, *, complete: bool) -> None:
+        if self.failure is not None:
+            return
+        try:
+            if not complete and isinstance(self._sink, FileSink):
+                self._sink.discard()
+            else:
+                self._sink.close()
+        except (OutputError, OSError) as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.failure = str(error) or type(error).__name__
+        warn(f"{self.failure}; the analysis goes on without this file", SideOutputWarning)
+        if isinstance(self._sink, FileSink):
+            with suppress(OutputError, OSError):  # it has been said that the file is not there
+                self._sink.discard()
+
+
+class SharedSink(GuardedSink):
+    """Lends a sink to runs that are not to close it."""
+
+    def close(self) -> None:
+        """Left to the owner."""
+
+    def discard(self) -> None:
+        """Left to the owner."""
+
+    def finish(self, *, complete: bool = True) -> None:
+        """Close the sink, or discard its files."""
+        self._end(complete=complete)
 
 
 class AtomicFile:

@@ -1,4 +1,4 @@
-"""The result of a sequence as a table, one row a face and frame, with OpenFace's column names."""
+"""The result of a sequence as a table, one row per face and frame, with OpenFace's column names."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .columns import (
     N_EYE_LANDMARKS,
     N_LANDMARKS,
     N_MODES,
+    Gaps,
     check_groups,
     column_names,
     group_columns,
@@ -32,8 +33,8 @@ _INTEGERS = ("frame", "face_id", "success")
 class ResultTable:
     """Collects what is known when a frame has been processed; AUs come at the end of the sequence.
 
-    Values wait in two growing arrays, 8 bytes a number for the few exact columns and 4 bytes for landmarks
-    and shape parameters: all of OpenFace's columns take 2.8 kB a row.
+    Values wait in two growing arrays, 8 bytes for each of the few exact columns and 4 bytes for landmarks
+    and shape parameters: a row of all of OpenFace's columns takes 2.8 kB.
 
     Parameters
     ----------
@@ -46,6 +47,9 @@ class ResultTable:
     single_images : bool
         The rows are faces of single images, where OpenFace estimates gaze whatever the validator says; in
         sequences the gaze of a frame without a face is 0.
+    gaps : {"empty", "openface"}
+        What a row without a face holds: NaN, or what OpenFace writes there (the last fit, a gaze of 0). With
+        "empty" presences are nullable integers.
     spool : path-like, optional
         Folder in which the rows wait for `to_dataframe` instead of in memory; created if need be.
 
@@ -68,9 +72,11 @@ class ResultTable:
         n_modes: int = N_MODES,
         *,
         single_images: bool = False,
+        gaps: Gaps = "empty",
         spool: str | os.PathLike[str] | None = None,
     ) -> None:
         self.groups = check_groups(include)
+        self._gaps = gaps
         self.attrs: dict[str, Any] = {}
         self._intensity_names = tuple(intensity_names)
         self._presence_names = tuple(presence_names)
@@ -116,7 +122,7 @@ class ResultTable:
         ----------
         result : FrameResult
             Its landmarks are NaN before the first face, and so is the row then. What a group lacks in the
-            result becomes NaN.
+            result becomes NaN, and so does everything where there is no face, unless `gaps` is "openface".
 
         Raises
         ------
@@ -131,6 +137,8 @@ class ResultTable:
             result.tracked,
         )
         seen = not np.isnan(result.landmarks[0, 0])
+        if self._gaps == "empty" and not self._single_images:
+            seen = seen and (result.tracked or result.valid)
         for group, values in self._targets.items():
             if seen:
                 _FILL[group](result, values)
@@ -161,17 +169,17 @@ class ResultTable:
         Parameters
         ----------
         intensities : ndarray, shape (n, number of intensity columns), optional
-            AU intensities, 0 to 5; needed if AUs are included.
+            AU intensities, 0 to 5, or NaN; needed if AUs are included.
         presences : ndarray, shape (n, number of presence columns), optional
-            AU presences, 0 or 1; needed if AUs are included.
+            AU presences, 0 or 1, or NaN; needed if AUs are included.
         attrs : mapping, optional
             Goes into ``.attrs`` of the result besides `attrs` of this object.
 
         Returns
         -------
         pandas.DataFrame
-            Columns as `column_names` says, int64 (frame, face_id, success) and float64; attributes in
-            ``.attrs``.
+            Columns as `column_names` says, int64 (frame, face_id, success) and float64; presences Int64
+            (nullable) unless `gaps` is "openface". Attributes in ``.attrs``.
 
         Raises
         ------
@@ -181,11 +189,17 @@ class ResultTable:
         n = len(self)
         exact, bulk = self._exact.array(), self._bulk.array()
         names = column_names(self.groups, self._intensity_names, self._presence_names, self._n_modes)
+        nullable: npt.NDArray[np.floating[Any]] | None = None
+        if "aus" in self.groups and self._gaps == "empty":
+            intensities, nullable = self._checked_aus(intensities, presences)
+            names = names[: len(names) - len(self._presence_names)]
         # One row a column, as pandas keeps it: no further copy is made.
         values = np.empty((len(names) - len(HEAD), n))
         end = 0
         for group in self.groups:
-            if group == "aus":
+            if group == "aus" and nullable is not None and intensities is not None:
+                blocks = [intensities]
+            elif group == "aus":
                 blocks = self._checked_aus(intensities, presences)
             else:
                 where = self._columns[group]
@@ -197,6 +211,9 @@ class ResultTable:
         for position, name in enumerate(HEAD):
             column = exact[:, position]
             table.insert(position, name, column.astype(np.int64) if name in _INTEGERS else column.copy())
+        if nullable is not None:
+            for name, column in zip(self._presence_names, nullable.T, strict=True):
+                table[name] = _nullable(column)
         table.attrs.update({**self.attrs, **(attrs or {})})
         return table
 
@@ -219,7 +236,7 @@ class ImmediateTable:
 
     Parameters
     ----------
-    include, intensity_names, presence_names, n_modes, single_images
+    include, intensity_names, presence_names, n_modes, single_images, gaps
         As of `ResultTable`.
     """
 
@@ -231,9 +248,10 @@ class ImmediateTable:
         n_modes: int = N_MODES,
         *,
         single_images: bool = False,
+        gaps: Gaps = "empty",
     ) -> None:
         self._table = ResultTable(
-            include, intensity_names, presence_names, n_modes, single_images=single_images
+            include, intensity_names, presence_names, n_modes, single_images=single_images, gaps=gaps
         )
         # "AU01_r" is called "AU01" in a result, "AU01_r_static" is "AU01_static".
         self._intensities = [name.replace("_r", "", 1) for name in intensity_names]
@@ -266,7 +284,16 @@ class ImmediateTable:
         return self._table.to_dataframe(intensities, presences, attrs)
 
 
-def image_table(faces: Sequence[FrameResult], include: Iterable[str] = DEFAULT_GROUPS) -> pd.DataFrame:
+def _nullable(values: npt.NDArray[np.floating[Any]]) -> pd.Series:
+    """Turn 0, 1 and NaN into integers and gaps."""
+    empty = np.isnan(values)
+    column: pd.Series = pd.Series(pd.arrays.IntegerArray(np.where(empty, 0, values).astype(np.int64), empty))
+    return column
+
+
+def image_table(
+    faces: Sequence[FrameResult], include: Iterable[str] = DEFAULT_GROUPS, gaps: Gaps = "empty"
+) -> pd.DataFrame:
     """Build the table of the faces of single images.
 
     Parameters
@@ -274,11 +301,13 @@ def image_table(faces: Sequence[FrameResult], include: Iterable[str] = DEFAULT_G
     faces : sequence of FrameResult
     include : iterable of str, or "openface"
         Groups of columns.
+    gaps : {"empty", "openface"}
+        As of `ResultTable`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a face; as of `ResultTable.to_dataframe`.
+        One row for each face; as of `ResultTable.to_dataframe`.
     """
     table = ImmediateTable(
         include,
@@ -286,6 +315,7 @@ def image_table(faces: Sequence[FrameResult], include: Iterable[str] = DEFAULT_G
         [f"{name}_c" for name in sorted(faces[0].au_presences)] if faces else (),
         len(faces[0].fit.params_local) if faces else N_MODES,
         single_images=True,
+        gaps=gaps,
     )
     for face in faces:
         table.append(face)

@@ -73,7 +73,9 @@ def check_target(path: str | os.PathLike[str]) -> None:
 
 
 def write_table(
-    table: pd.DataFrame, path: str | os.PathLike[str], style: Literal["plain", "openface"] = "plain"
+    table: pd.DataFrame,
+    path: str | os.PathLike[str],
+    style: Literal["plain", "openface", "openface-compact"] = "plain",
 ) -> None:
     """Write a result; what stood at `path` before is replaced only by a complete file.
 
@@ -83,8 +85,9 @@ def write_table(
         Its ``.attrs`` go into Parquet's metadata, or into ``<path>.json`` beside a CSV.
     path : path-like
         Ends in .csv or .parquet; folders are created.
-    style : {"plain", "openface"}
-        Of a CSV: seven significant digits, or OpenFace's own digits and separators. Parquet knows no digits.
+    style : {"plain", "openface", "openface-compact"}
+        Of a CSV: seven significant digits and nothing where there is no face, or OpenFace's own digits, zeros and
+        separators. Parquet knows no digits.
 
     Raises
     ------
@@ -95,8 +98,8 @@ def write_table(
     path = Path(path)
     try:
         check_target(path)
-        if style == "openface" and path.suffix.lower() == ".csv":
-            write_openface_csv(table, path)
+        if style != "plain" and path.suffix.lower() == ".csv":
+            write_openface_csv(table, path, dialect="compact" if style == "openface-compact" else "spaced")
         else:
             FORMATS[path.suffix.lower()](table, path)
     except (OSError, OutputError) as error:
