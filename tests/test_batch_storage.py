@@ -104,7 +104,7 @@ def test_folder_that_cannot_be_written_is_named_before_work_begins(small_disk, v
 
 def _job(video: Path, folder: Path, options: AnalysisOptions) -> tuple[Job, Setup]:
     hashes = FullPythonAUPipeline.from_options(options).engine.model_hashes
-    setup = Setup(options, dict(hashes), None, 0.01, "batch", None, False, ".csv")
+    setup = Setup(options, dict(hashes), None, "auto", 0.01, "batch", None, False, ".csv")
     one = BatchVideo(str(video), video.stem)
     target = str(folder / "out" / f"{video.stem}.csv")
     return Job(str(video), (one,), (target,), {}, "", str(folder / "work")), setup
@@ -119,7 +119,7 @@ def _stopped_job(video: Path, folder: Path, options: AnalysisOptions) -> tuple[J
         attempt.run(FullPythonAUPipeline.from_options(options), "videos") as run,
         open_video(video) as source,
     ):
-        run.begin(source.name, source.fps, decoder=source.decoder)
+        run.begin(source.name, source.fps, decoder=source.decoder, rotated=0)
         run.analyse(source, max_frames=8)
         run.save(attempt.checkpoint("videos"))
     return job, setup

@@ -21,6 +21,7 @@ def _terminate(number: int, frame: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends at once
     raise _Terminated
 
+
 _COMMANDS = ("extract", "batch", "live", "demo", "openface", "models")
 
 
