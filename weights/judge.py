@@ -130,7 +130,8 @@ def gaze_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
                     if gaze is None:
                         break
                     mean = gaze.directions.mean(axis=0)
-                    towards = -pose[:3] / np.linalg.norm(pose[:3])
+                    eyes = gaze.landmarks_3d.mean(axis=0)
+                    towards = -eyes / np.linalg.norm(eyes)
                     errors.append(np.degrees(np.arccos(np.clip(mean @ towards / np.linalg.norm(mean), -1, 1))))
             if errors:
                 yield Line(f"gaze into the lens, {name}, {len(errors)} pictures of people kept out, degrees",

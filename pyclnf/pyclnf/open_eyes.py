@@ -146,7 +146,7 @@ def sample_windows(image: npt.NDArray[Any], frames: EyeFrames) -> Float32Array:
 def standardised(windows: Float32Array) -> Float32Array:
     """Windows (n, rows, cols) with zero mean and unit spread each."""
     flat = windows.reshape(len(windows), -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
+    flat = flat - flat.mean(axis=1, keepdims=True, dtype=np.float32)
     spread = np.sqrt(np.einsum("ij,ij->i", flat, flat) / flat.shape[1])
     return np.asarray(flat / np.maximum(spread, _SMALLEST_SPREAD)[:, None], np.float32).reshape(windows.shape)
 
@@ -193,6 +193,10 @@ class OpenEyes:
         for name, shape in shapes.items():
             if a[name].shape != shape:
                 raise ValueError(f"the eye network's {name} is {a[name].shape}, not {shape}")
+        self._kernels = [_by_pixel(a[f"conv{k}"], size) for k, size in ((1, 5), (2, 3), (3, 3))]
+        # the file has the first dense layer's rows by channel, then pixel
+        dense = a["dense1"][:-2].reshape(len(a["conv3"]), -1, len(a["offset1"]))
+        self._dense = np.ascontiguousarray(dense.transpose(1, 0, 2)).reshape(flat, -1)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> OpenEyes:
@@ -214,12 +218,11 @@ class OpenEyes:
     def outputs(self, windows: Float32Array, heads: Float32Array) -> Float32Array:
         """Raw outputs (n, 60) of windows (n, 32, 48), standardised here, and head directions (n, 2)."""
         a = self._arrays
-        x = standardised(windows)[:, None]
-        x = _convolved(x, a["conv1"], a["bias1"], 5, 2)
-        x = _convolved(x, a["conv2"], a["bias2"], 3, 2)
-        x = _convolved(x, a["conv3"], a["bias3"], 3, 1)
-        flat = np.concatenate([x.reshape(len(x), -1), heads], axis=1)
-        hidden = np.maximum(flat @ a["dense1"] + a["offset1"], 0)
+        x = standardised(windows)[..., None]
+        x = _convolved(x, self._kernels[0], a["bias1"], 5, 2)
+        x = _convolved(x, self._kernels[1], a["bias2"], 3, 2)
+        x = _convolved(x, self._kernels[2], a["bias3"], 3, 1)
+        hidden = np.maximum(x.reshape(len(x), -1) @ self._dense + heads @ a["dense1"][-2:] + a["offset1"], 0)
         return np.asarray(hidden @ a["dense2"] + a["offset2"], np.float32)
 
     def __call__(
@@ -247,7 +250,7 @@ class OpenEyes:
         x, y = directions[:, 0].copy(), directions[:, 1].copy()
         directions[:, 0], directions[:, 1] = cos * x - sin * y, sin * x + cos * y
         offsets = out[:, 2 : 2 + 2 * POINTS].reshape(2, POINTS, 2) * POINT_UNIT
-        points = frames.centres[:, None] + np.einsum("eij,epj->epi", frames.axes, offsets)
+        points = frames.centres[:, None] + offsets @ frames.axes.transpose(0, 2, 1)
         points[0] = points[0][MIRROR]
         opening = np.maximum(out[:, -2], 0.0) * OPENING_UNIT
         return EyesFound(directions, points.astype(np.float32), opening, confidence)
@@ -365,10 +368,22 @@ def joint_directions(gaze: Float64Array, confidence: Float64Array, share: float)
     return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True))
 
 
+def _by_pixel(weight: Float32Array, size: int) -> Float32Array:
+    """Kernels (k, c * size * size) as a matrix (size * size * c, k) whose rows run by pixel, then channel."""
+    kernels = weight.reshape(len(weight), -1, size, size)
+    return np.ascontiguousarray(kernels.transpose(2, 3, 1, 0)).reshape(-1, len(weight))
+
+
 def _convolved(x: Float32Array, weight: Float32Array, bias: Float32Array, size: int, step: int) -> Float32Array:
-    """Valid convolution with stride and ReLU: (n, c, h, w) to (n, k, h', w')."""
-    views = np.lib.stride_tricks.sliding_window_view(x, (size, size), axis=(2, 3))[:, :, ::step, ::step]
-    n, c, h, w = views.shape[:4]
-    columns = np.ascontiguousarray(views.transpose(0, 2, 3, 1, 4, 5)).reshape(n * h * w, c * size * size)
-    out = np.maximum(columns @ weight.T + bias, 0)
-    return np.ascontiguousarray(out.reshape(n, h, w, -1).transpose(0, 3, 1, 2), np.float32)
+    """Valid convolution with stride and ReLU, channels last: (n, h, w, c) to (n, h', w', k)."""
+    n, height, width, channels = x.shape
+    h, w = (height - size) // step + 1, (width - size) // step + 1
+    along = x.strides
+    # the pixels of a kernel's row, with their channels, lie side by side
+    rows = np.lib.stride_tricks.as_strided(
+        x, (n, h, w, size, size * channels), (along[0], step * along[1], step * along[2], along[1], x.itemsize),
+        writeable=False,
+    )  # fmt: skip
+    out = rows.reshape(n * h * w, size * size * channels) @ weight
+    out += bias
+    return np.asarray(np.maximum(out, 0, out=out).reshape(n, h, w, -1))

@@ -113,12 +113,7 @@ def is_numbered(images: Sequence[Path]) -> bool:
     Returns
     -------
     bool
-        False for less than two.
-
-    Raises
-    ------
-    VideoError
-        The first or the last one is not an image.
+        False for less than two. Sizes are those of the first and the last one, if they can be read.
     """
     matches = [re.fullmatch(r"(.*?)(\d+)(\D*)", path.stem) for path in images]
     if len(images) < 2 or len({None if m is None else (m[1], m[3]) for m in matches}) > 1:
@@ -126,7 +121,10 @@ def is_numbered(images: Sequence[Path]) -> bool:
     numbers = [int(m[2]) for m in matches if m is not None]
     if len({b - a for a, b in pairwise(numbers)}) != 1:
         return False
-    return read_image(images[0]).shape == read_image(images[-1]).shape
+    try:
+        return read_image(images[0]).shape == read_image(images[-1]).shape
+    except VideoError:  # said with its name when its turn comes
+        return True
 
 
 def check_sequence(path: Path) -> None:

@@ -156,6 +156,7 @@ class People:
         self._away: dict[int, State] = {}
         self._gone: dict[int, SequenceAnalysis] = {}
         self._learnt: set[int] = set()  # of those gone, whose baseline was learnt
+        self._unneeded: list[Path] = []  # rows in files that only an earlier checkpoint refers to
 
     def analyser(self, face_id: int) -> FaceAnalyser:
         """Analyser of a face that is in the picture."""
@@ -299,6 +300,12 @@ class People:
             state[f"gone.{face_id}.valid"] = rows.valid
         return state
 
+    def tidy(self) -> None:
+        """Remove files of those who have gone, once a checkpoint no longer needs them."""
+        for folder in self._unneeded:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._unneeded = []
+
     def restore(self, state: State) -> None:
         """Go on from what `state` returned.
 
@@ -349,7 +356,7 @@ class People:
         if analyser.baseline_is_learnt:
             self._learnt.add(face_id)
         if self._spool is not None:
-            shutil.rmtree(self._spool / f"face-{face_id}", ignore_errors=True)
+            self._unneeded.append(self._spool / f"face-{face_id}")
 
 
 def _running_total(sizes: Mapping[int, int]) -> Iterator[tuple[int, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from .output.columns import Include
 from .people import AUModelChoice
 from .progress import ProgressCallback
 from .result import FrameResult
-from .rotation import Rotation, check_rotation
+from .rotation import Rotation, check_rotation, rotation_of
 from .run import ONE_PERSON, AnalysisRun, RunMode
 from .saved_runs import resume_run
 from .sequence import analyse_files, finishing
@@ -36,8 +35,6 @@ from .video import FrameIterator, FrameSource, open_video
 Frame = npt.NDArray[np.generic]
 PathLike = str | os.PathLike[str]
 BaselineChoice: TypeAlias = PathLike | BaselineFrames | Baseline | None
-
-logger = logging.getLogger(__name__)
 
 
 class FullPythonAUPipeline(PhotographMethods):
@@ -214,10 +211,8 @@ class FullPythonAUPipeline(PhotographMethods):
 
         Raises
         ------
-        ValueError
-            An argument has a value that it cannot have, or does not go with the pipeline's options.
-        VideoError, BaselineError
-            `baseline` is a recording that cannot be read, or that shows no face.
+        ValueError, VideoError, BaselineError
+            An argument has a value that it cannot have; `baseline` cannot be read, or shows no face.
         """
         return AnalysisRun(
             self.engine,
@@ -373,7 +368,7 @@ class FullPythonAUPipeline(PhotographMethods):
             check_target(target)
         style = self.options.number_format if include is None else number_format(include)
         check_rotation(rotate)
-        at_rest = self._baseline(baseline, progress)
+        at_rest = self._baseline(baseline, progress, rotate)
         lent = [SharedSink.around(sink) for sink in sinks]
         with finishing(lent):
             return analyse_files(
@@ -480,14 +475,16 @@ class FullPythonAUPipeline(PhotographMethods):
         finally:
             opened.close()
 
-    def baseline_of(self, path: PathLike, progress: bool | ProgressCallback = False) -> Baseline:
+    def baseline_of(
+        self, path: PathLike, progress: bool | ProgressCallback = False, *, rotate: Rotation = 0
+    ) -> Baseline:
         """Take a recording of a person at rest as baseline for other recordings of the same person.
 
         Parameters
         ----------
         path : path-like
             Video file or folder of images.
-        progress : bool or callable
+        progress, rotate
             As in :meth:`process_video`.
 
         Returns
@@ -496,22 +493,21 @@ class FullPythonAUPipeline(PhotographMethods):
 
         Raises
         ------
-        VideoError
-            It cannot be read.
-        BaselineError
-            It shows no face.
+        VideoError, BaselineError
+            It cannot be read, or shows no face.
         """
-        with open_video(path) as source, self.run(include=()) as run:
+        turn = rotation_of(self.engine, Path(path), rotate)
+        with open_video(path, rotate=turn) as source, self.run(include=()) as run:
             run.analyse(source, progress=progress)
             return run.baseline_here(Path(path).name)
 
     def _baseline(
-        self, baseline: BaselineChoice, progress: bool | ProgressCallback = False
+        self, baseline: BaselineChoice, progress: bool | ProgressCallback = False, rotate: Rotation = 0
     ) -> Baseline | BaselineFrames | None:
         if baseline is None or isinstance(baseline, Baseline):
             return baseline
         if isinstance(baseline, (str, os.PathLike)):
             if self.options.max_faces > 1:
                 raise ValueError(ONE_PERSON)
-            return self.baseline_of(baseline, progress)
+            return self.baseline_of(baseline, progress, rotate=rotate)
         return checked_frames(baseline)

@@ -14,7 +14,8 @@ from ._warning import warn
 from .engine import Engine
 from .errors import RotationWarning
 from .inputs import images_in
-from .video import IMAGE_SUFFIXES, BGRImage, as_bgr, read_image, turned
+from .turned import turned
+from .video import IMAGE_SUFFIXES, BGRImage, as_bgr, open_video, read_image
 
 Rotation: TypeAlias = Literal["auto", 0, 90, 180, 270]
 _SAMPLES = 12  # spread over the whole video
@@ -44,6 +45,7 @@ def rotation_of(engine: Engine, path: Path, wanted: Rotation) -> int:
     """
     if wanted != "auto":
         return wanted
+    open_video(path).close()  # its own errors come first
     fitter = CLNF(engine.landmark_model, parameters=engine.parameters, threads=engine.options.n_threads)
 
     def shows_face(image: BGRImage) -> bool:

@@ -386,6 +386,7 @@ class AnalysisRun:
         """
         self.settle()
         save_run(self, path)
+        self.people.tidy()
 
     def __enter__(self) -> AnalysisRun:
         """Use as a context manager to be sure that the sinks are closed."""

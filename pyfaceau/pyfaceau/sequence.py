@@ -75,11 +75,9 @@ def analyse_files(
         try:
             for path in group:
                 check_sequence(path)
-                turn = 0
-                if rotate:
-                    open_video(path).close()  # its own errors come first
-                    turn = rotation_of(run.engine, path, rotate)
+                turn = rotation_of(run.engine, path, rotate)
                 with open_video(path, rotate=turn) as source:
+                    logger.debug("%s: %.6g frames/s, decoded by %s", path, source.fps, source.decoder)
                     run.begin(source.name, source.fps, decoder=source.decoder, rotated=turn, **record)
                     run.analyse(source, max_frames, progress)
                 analysed += 1

@@ -9,7 +9,7 @@ import re
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sized
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias
@@ -27,6 +27,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # OpenFace 2.2: SequenceCapt
 # What OpenFace reads and others that OpenCV decodes; for photographs, which OpenFace treats one by one.
 PHOTO_SUFFIXES = (*IMAGE_SUFFIXES, ".tif", ".tiff", ".webp")
 CLOCK_STEP = 1.5e-3  # s; the clocks of Matroska, ASF and FLV count milliseconds, so less is rounding
+PROBES = 12  # frames that are looked at where the first two are the same
 READ_AHEAD = 8  # frames; enough to hide decoding, at most 50 MB of full-HD frames
 
 BGRImage: TypeAlias = npt.NDArray[np.uint8]
@@ -143,14 +144,21 @@ class VideoFile:
         self._capture = _open_capture(self.path)
         if not self._capture.isOpened():
             raise VideoError(f"{self.path}: not a video that can be decoded (is it damaged, or not a video?)")
-        read, first = self._capture.read()
-        if not read:
+        first, self._start = self._read()
+        if first is None:
             self._capture.release()
             raise VideoError(f"{self.path}: the video holds no frames (is it damaged or cut short?)")
+        second = self._read()
+        if second[0] is not None and np.array_equal(first, second[0]) and _is_still(self.path):
+            self._capture.release()
+            raise VideoError(
+                f"{self.path}: all frames are the same. OpenCV {cv2.__version__} may not be able to read interlaced "
+                f"videos; convert it with `ffmpeg -i {self.path.name} -vf yadif -crf 10 progressive.mp4`"
+            )
+        self._ahead = [(first, self._start), second]  # what has been read, but not handed out
         self.decoder = _decoder(self._capture)
-        self._first: BGRImage | None = as_bgr(first)
-        self._start = self._clock()
-        self.has_clock = math.isfinite(self._start)
+        # A stream without a container shows all its frames at 0.
+        self.has_clock = math.isfinite(self._start) and (second[0] is None or second[1] > self._start)
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -158,33 +166,55 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order; a second iteration yields nothing, as the stream is read."""
-        image, number, time = self._first, 0, 0.0
-        self._first = None
+        number, time = 0, 0.0
+        ahead, self._ahead = self._ahead, []
+        image, clock = ahead.pop(0) if ahead else (None, 0.0)
         while image is not None:
             number += 1
+            time = self._time(number, clock, time)
             yield VideoFrame(number, time, image)
-            read, decoded = self._capture.read()
-            image = as_bgr(decoded) if read else None
-            time = self._time(number + 1, time)
+            image, clock = ahead.pop(0) if ahead else self._read()
 
     def close(self) -> None:
         """Release the file."""
         self._capture.release()
 
-    def _clock(self) -> float:
-        """Presentation time of the frame that was read last, in s; NaN if the container has none."""
+    def _read(self) -> tuple[BGRImage | None, float]:
+        """Read the next frame, and its presentation time in s (NaN if the container has none)."""
+        read, image = self._capture.read()
         time = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        return time if math.isfinite(time) else float("nan")
+        return as_bgr(image) if read else None, time if math.isfinite(time) else float("nan")
 
-    def _time(self, number: int, before: float) -> float:
-        """Time stamp of the frame that was read last, which is frame `number`, after one at `before`."""
+    def _time(self, number: int, clock: float, before: float) -> float:
+        """Time stamp of a frame that the container shows at `clock`, after one with the time stamp `before`."""
         counted = (number - 1) / self.fps
-        if not self.has_clock:
+        if number == 1 or not self.has_clock:
             return counted
-        time = self._clock() - self._start
+        time = clock - self._start
         if not time > before:  # a broken or absent clock; time must go on
             return before + 1 / self.fps
         return counted if abs(time - counted) <= CLOCK_STEP else time
+
+
+def _is_still(path: Path) -> bool:
+    """Whether frames spread over a video are all the same; seeking need not be exact for that.
+
+    Where OpenCV cannot convert a frame, it hands out what happens to be in its memory, the same again and again.
+    """
+    capture = _open_capture(path)
+    try:
+        _, first = capture.read()
+        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        if not count > 2:
+            return False  # nothing to compare with, or nobody knows
+        for place in range(1, PROBES + 1):
+            capture.set(cv2.CAP_PROP_POS_FRAMES, count * place // (PROBES + 1))
+            read, image = capture.read()
+            if read and not np.array_equal(first, image):
+                return False
+    finally:
+        capture.release()
+    return True
 
 
 def _decoder(capture: cv2.VideoCapture) -> dict[str, str]:
@@ -294,57 +324,6 @@ def read_image(path: str | os.PathLike[str]) -> BGRImage:
     return as_bgr(image)
 
 
-def turned(image: BGRImage, degrees: int) -> BGRImage:
-    """Turn an image clockwise by 0, 90, 180 or 270 degrees.
-
-    Raises
-    ------
-    ValueError
-        Other degrees.
-    """
-    if degrees not in (0, *_TURNS):
-        raise ValueError(f"rotate is 0, 90, 180 or 270 degrees, got {degrees!r}")
-    return np.ascontiguousarray(cv2.rotate(image, _TURNS[degrees]), np.uint8) if degrees else image
-
-
-_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-
-
-class Rotated:
-    """Another source with its frames turned clockwise.
-
-    Parameters
-    ----------
-    source : FrameSource
-        Closed together with this object.
-    degrees : {90, 180, 270}
-
-    Raises
-    ------
-    ValueError
-        Other degrees.
-    """
-
-    owns_images = True
-
-    def __init__(self, source: FrameSource, degrees: int) -> None:
-        if degrees not in _TURNS:
-            raise ValueError(f"rotate is 0, 90, 180 or 270 degrees, got {degrees!r}")
-        self._source, self._degrees = source, degrees
-        self.name, self.fps, self.n_frames = source.name, source.fps, source.n_frames
-        self.has_clock: bool = getattr(source, "has_clock", False)
-        self.decoder: dict[str, str] | None = getattr(source, "decoder", None)
-
-    def __iter__(self) -> Iterator[VideoFrame]:
-        """Yield the frames in order."""
-        for frame in self._source:
-            yield replace(frame, image=turned(frame.image, self._degrees))
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
-
-
 class ReadAhead:
     """Decodes another source in a thread of its own, a few frames ahead of the consumer.
 
@@ -450,8 +429,10 @@ def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD, rotate: in
     VideoError
         Missing, not decodable, or without frames.
     """
+    from .turned import Turned
+
     source: FrameSource = ImageFolder(path) if Path(path).is_dir() else VideoFile(path)
-    return ReadAhead(source if rotate == 0 else Rotated(source, rotate), depth)
+    return ReadAhead(source if rotate == 0 else Turned(source, rotate), depth)
 
 
 class FrameIterator:

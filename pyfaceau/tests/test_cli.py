@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from pyclnf.models import OPEN_FOLDER
 from pyfaceau.cli.app import app
-from pyfaceau.cli.extract import _targets
+from pyfaceau.cli.jobs import plan_jobs
 from pyfaceau.models import OPEN_AU_FOLDER, openface_store
 
 
@@ -26,6 +26,10 @@ def place_installation(folder: Path) -> None:
         path = folder / "2.2.0/originals" / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+
+
+def _targets(videos: list[Path], output: Path, format: str | None) -> list[Path]:
+    return [job.target for job in plan_jobs(videos, output, format=format).jobs]
 
 
 def test_one_video_may_go_to_a_named_file(tmp_path):
@@ -42,7 +46,7 @@ def test_several_videos_go_to_a_folder_that_is_created(tmp_path):
 @pytest.mark.parametrize(
     ("videos", "output", "format", "reason"),
     [
-        (["a/clip.mp4", "b/clip.avi"], "out", "csv", "would both be written"),
+        (["a/clip.mp4", "a/clip.avi"], "out", "csv", "would both be written"),
         (["a.mp4", "b.mp4"], "out.csv", "csv", "give a folder for 2 videos"),
         (["a.mp4"], "out.xlsx", None, r"written as \.csv or \.parquet"),
         (

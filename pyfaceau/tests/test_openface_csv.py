@@ -16,7 +16,7 @@ from pyfaceau.output import ResultTable, image_table, read_openface_csv, write_o
 
 
 def table_of(include="openface", frames=3) -> pd.DataFrame:
-    table = ResultTable(include, INTENSITIES, PRESENCES)
+    table = ResultTable(include, INTENSITIES, PRESENCES, gaps="openface")
     for number in range(1, frames + 1):
         table.append(made_up_result(number))
     return table.to_dataframe(np.full((frames, 17), 1.234), np.ones((frames, 18)))
@@ -173,3 +173,26 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     for name in ("none.csv", "clip.csv.gz"):
         with pytest.raises(ResultFileError, match=rf"{name}: cannot be read"):
             read_openface_csv(tmp_path / name)
+
+
+def test_values_may_be_separated_by_commas_alone(tmp_path):
+    table = table_of()
+    for dialect in ("spaced", "compact"):
+        write_openface_csv(table, tmp_path / f"{dialect}.csv", dialect=dialect)
+    spaced, compact = ((tmp_path / f"{name}.csv").read_text() for name in ("spaced", "compact"))
+    assert spaced.startswith("frame, face_id, ")
+    assert compact.startswith("frame,face_id,")
+    assert compact == spaced.replace(", ", ",")
+    read = (read_openface_csv(tmp_path / f"{name}.csv") for name in ("spaced", "compact"))
+    pd.testing.assert_frame_equal(*(table.drop(columns=[]) for table in read))
+    with pytest.raises(ValueError, match="dialect must be one of spaced, compact"):
+        write_openface_csv(table, tmp_path / "other.csv", dialect="tabs")
+
+
+def test_gaps_of_our_own_tables_are_zeros_in_openfaces_format(tmp_path):
+    table = ResultTable(("aus",), INTENSITIES, PRESENCES)
+    table.append(made_up_result(1, success=False))
+    empty = table.to_dataframe(np.full((1, 17), np.nan), np.full((1, 18), np.nan))
+    write_openface_csv(empty, tmp_path / "clip.csv")
+    fields = fields_of(tmp_path / "clip.csv")
+    assert (fields["AU45_r"], fields["AU28_c"]) == ("0.00", "0.00")

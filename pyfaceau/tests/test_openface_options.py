@@ -44,6 +44,10 @@ def test_outputs_go_where_openface_puts_them(tmp_path):
     assert outputs_of("-f some/clip.avi -out_dir out") == [("out", "clip")]
     assert outputs_of("-f some/clip.avi -of named.csv") == [("processed", "named")]
     assert outputs_of("-f some/clip.avi -of deep/named -out_dir out") == [("out/deep", "named")]
+    assert outputs_of("-f some/clip.avi -out_dir .") == [(".", "clip")]
+    assert outputs_of("-f some/clip.avi -of ./named") == [(".", "named")]
+    assert outputs_of("-f some/clip.avi -out_dir . -of named.csv") == [(".", "named")]
+    assert outputs_of("-f some/clip.avi -ofdir old") == [("old", "clip")]
     (tmp_path / "sequence").mkdir()
     assert outputs_of(f"-fdir {tmp_path}/sequence/ -out_dir out") == [("out", "sequence")]
 
@@ -149,3 +153,11 @@ def test_option_of_videos_that_the_reference_overrides_is_accepted():
 def test_settings_for_difficult_images(line, wild, multi_view):
     options = parse(line)
     assert (options.wild, options.multi_view) == (wild, multi_view)
+
+
+def test_order_of_images_that_differs_from_openfaces_is_said(tmp_path):
+    for number in (1, 2, 10):
+        (tmp_path / f"img{number}.png").touch()
+    assert any("img10 before img2" in text for text in parse(f"-fdir {tmp_path}").warnings)
+    (tmp_path / "img10.png").unlink()
+    assert not parse(f"-fdir {tmp_path}").warnings

@@ -24,8 +24,8 @@ from pyfaceau.output import (
 SUCCESSES = (True, False, True)
 
 
-def table_of(include, attrs=None) -> pd.DataFrame:
-    table = ResultTable(include, INTENSITIES, PRESENCES)
+def table_of(include, attrs=None, gaps="openface") -> pd.DataFrame:
+    table = ResultTable(include, INTENSITIES, PRESENCES, gaps=gaps)
     for number, success in enumerate(SUCCESSES, start=1):
         table.append(made_up_result(number, success=success))
     intensities = np.arange(3.0)[:, None] + np.zeros(len(INTENSITIES))
@@ -102,6 +102,22 @@ def test_gaze_is_zero_without_a_face_but_eyes_stay():
     row = table_of("openface").iloc[1]
     assert (row["gaze_0_x":"gaze_angle_y"] == 0).all()
     assert row["eye_lmk_x_5"] == made_up_result(2, success=False).gaze.landmarks[5, 0]
+
+
+def test_rows_without_a_face_are_empty_in_our_own_tables():
+    none = float("nan")
+    table = ResultTable("openface", INTENSITIES, PRESENCES)
+    for number, success in enumerate(SUCCESSES, start=1):
+        table.append(made_up_result(number, success=success))
+    intensities, presences = np.full((3, len(INTENSITIES)), 1.5), np.full((3, len(PRESENCES)), 1.0)
+    intensities[1] = presences[1] = none
+    frame = table.to_dataframe(intensities, presences)
+    assert list(frame.columns) == column_names("openface", INTENSITIES, PRESENCES)
+    assert frame.iloc[1, :5].tolist() == [2, 0, 1 / 30, 0.025, 0]
+    assert frame.iloc[1, 5:].isna().all()
+    assert frame.iloc[[0, 2]].notna().all(axis=None)
+    assert {str(frame[name].dtype) for name in PRESENCES} == {"Int64"}
+    assert frame["AU12_r"].mean() == 1.5
 
 
 def test_nothing_is_known_before_the_first_face():

@@ -34,7 +34,7 @@ def units() -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     with np.load(REFERENCE, allow_pickle=False) as data:
         frames, theirs, columns = data["frame"], data["aus"], tuple(str(name) for name in data["columns"])
     result = FullPythonAUPipeline(models="open", include=("aus",)).process_video(DEMO_CLIP, progress=False)
-    ours = result.set_index("frame").loc[frames, list(columns)].to_numpy()
+    ours = result.set_index("frame").loc[frames, list(columns)].to_numpy(np.float64)
     return ours, theirs, columns
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyfaceau.demo import DEMO_CLIP, DEMO_TRUTH
+from pyfaceau.options import AnalysisOptions
 from pyfaceau.pipeline import FullPythonAUPipeline
 
 from .labels import F64, INTENSITIES, PRESENCES, from_blendshapes, subject_means
@@ -130,7 +131,9 @@ def _by_au(values: F64) -> dict[str, float]:
 
 def video_figures(options: argparse.Namespace) -> dict[str, object]:
     """Run the pipeline on the sample videos: r with the C++ reference and, where MediaPipe runs, with it."""
-    pipeline = FullPythonAUPipeline(models="open", include=("aus", "landmarks"))
+    # Rows without a face hold what OpenFace writes there, as in the reference's files.
+    asked = AnalysisOptions(models="open", include=("aus", "landmarks"), number_format="openface")
+    pipeline = FullPythonAUPipeline.from_options(asked)
     out: dict[str, object] = {}
     tables: dict[str, list[list[float]]] = {"gold": [], "mediapipe": []}
     for name in VIDEOS:

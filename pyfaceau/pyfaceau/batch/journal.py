@@ -149,12 +149,26 @@ class Journal:
                 ],
             )
 
+    def reopen(self, paths: Iterable[str]) -> None:
+        """Note that videos are to be looked at again; what is known about their results stays."""
+        self._set("waiting", "", paths)
+
+    def confirm(self, paths: Iterable[str]) -> None:
+        """Note that the results of videos stand."""
+        self._set("done", "", paths)
+
     def fail(self, paths: Iterable[str], why: str) -> None:
         """Note that videos failed without an outcome."""
         with self._transaction() as connection:
             connection.executemany(
-                "UPDATE videos SET state='failed', why=?, lasting=0, fingerprint='', ended=? WHERE path=?",
+                "UPDATE videos SET state='failed', why=?, lasting=0, fingerprint='', files='{}', ended=? WHERE path=?",
                 [(why, time(), path) for path in paths],
+            )
+
+    def _set(self, state: str, why: str, paths: Iterable[str]) -> None:
+        with self._transaction() as connection:
+            connection.executemany(
+                "UPDATE videos SET state=?, why=? WHERE path=?", [(state, why, path) for path in paths]
             )
 
     def close(self) -> None:

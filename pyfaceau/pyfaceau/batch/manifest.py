@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
 import os
 import re
 from collections import Counter
@@ -178,7 +179,7 @@ def _manifest(path: Path) -> list[tuple[BatchVideo, PurePath]]:
         text = path.read_text(encoding="utf-8-sig")
         first = text.partition("\n")[0]
         delimiter = ";" if first.count(";") > first.count(",") else ","  # spreadsheets of half of Europe
-        lines = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         header = [name.strip() for name in next(lines, [])]
         rows = [
             (lines.line_num, [cell.strip() for cell in line]) for line in lines if any(map(str.strip, line))
@@ -194,6 +195,9 @@ def _manifest(path: Path) -> list[tuple[BatchVideo, PurePath]]:
         if len(cells) != len(names):
             raise ManifestError(f"{path}, line {number}: {len(cells)} values for {len(names)} columns")
         videos.append(_manifest_video(path, number, dict(zip(names, cells, strict=True))))
+    for listed, count in Counter(video.path for video, _ in videos).items():
+        if count > 1:
+            raise ManifestError(f"{path}: {listed} is listed twice; keep one line a video")
     return videos
 
 
@@ -213,7 +217,7 @@ def _check_header(path: Path, names: Sequence[str]) -> None:
 
 def _manifest_video(manifest: Path, number: int, values: dict[str, str]) -> tuple[BatchVideo, PurePath]:
     given = values.pop("path")
-    if not given:
+    if not given or "\0" in given + values.get("neutral", ""):
         raise ManifestError(f"{manifest}, line {number}: no path")
     folder = manifest.resolve().parent
     path = Path(os.path.abspath(folder / given))

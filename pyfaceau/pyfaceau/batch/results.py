@@ -60,7 +60,7 @@ def _table(entry: Entry, columns: Sequence[str] | None) -> pd.DataFrame:
             table: pd.DataFrame = pd.read_parquet(entry.target, columns=wanted)
         else:
             # OpenFace's own digits come with a space after each comma.
-            table = pd.read_csv(entry.target, skipinitialspace=True, float_precision="round_trip")
+            table = pd.read_csv(entry.target, skipinitialspace=True)
         return table if wanted is None else table[wanted]
     except FileNotFoundError as error:
         raise BatchError(f"{entry.target} is gone; run the batch again to make it anew") from error

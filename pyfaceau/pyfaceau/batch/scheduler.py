@@ -225,6 +225,7 @@ def run_batch(
         known = journal.identities()
         jobs = [_job(group, entries, known, private if shared else None, redo) for group in groups]
         todo = [job for job in jobs if redo or not _is_finished(job, setup, entries, known)]
+        journal.reopen(video.path for job in todo for video in job.videos)
         unchanged = len(videos) - sum(len(job.videos) for job in todo)
         loop = _Loop(journal, setup, jobs, todo, private, report, stop)
         with ExitStack() as stack:
@@ -306,7 +307,9 @@ class _Loop:
         state.share += self._sizes[job.key] / self._total
         outcome = self._received(job, outcome)
         self._journal.end(outcome)
-        self.unchanged += len(job.videos) if outcome.state == "unchanged" else 0
+        if outcome.state == "unchanged":
+            self._journal.confirm(video.path for video in job.videos)
+            self.unchanged += len(job.videos)
         state.ended += [video.path for video in job.videos]
         if not any(v.state == "failed" and not v.lasting for v in outcome.videos) and job.work:
             shutil.rmtree(job.work, ignore_errors=True)
@@ -384,7 +387,7 @@ def _job(
     key = f"person {group[0].person}" if group[0].person else group[0].path
     work = None if private is None else str(private / "work" / hashlib.sha256(key.encode()).hexdigest()[:20])
     marks = {entry.fingerprint for entry in its}
-    there = all(entry.state == "done" and _is_there(entry) for entry in its) and len(marks) == 1 and not redo
+    there = all(entry.files and _is_there(entry) for entry in its) and len(marks) == 1 and not redo
     job = Job(key, group, tuple(entry.target for entry in its), {}, marks.pop() if there else "", work)
     its_known = {path: known[path] for path in job.inputs if path in known}
     return Job(key, group, job.targets, its_known, job.finished, work)

@@ -303,14 +303,16 @@ def _pipeline(setup: Setup) -> FullPythonAUPipeline:
     """
     from ..pipeline import FullPythonAUPipeline
 
+    wanted = dict(setup.model_sha256)
     with _loading:
-        if not _loaded or _loaded[0].options != setup.options:
+        # The workers of a cluster outlive a batch, and files may have changed since the last one.
+        if not _loaded or _loaded[0].options != setup.options or _loaded[0].engine.model_hashes != wanted:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ModelChoiceWarning)  # the batch has told it, once
                 _loaded[:] = [FullPythonAUPipeline.from_options(setup.options)]
         pipeline = _loaded[0]
         found = pipeline.engine.model_hashes
-    differing = sorted(n for n in {*found, *setup.model_sha256} if found.get(n) != setup.model_sha256.get(n))
+    differing = sorted(n for n in {*found, *wanted} if found.get(n) != wanted.get(n))
     if differing:
         raise PyFaceAUError(
             f"this worker has other model files than the batch ({differing[0]}); install the same on all machines, "

@@ -221,20 +221,23 @@ def _say_how_it_went(console: Console, summary: BatchSummary) -> None:
     typer.echo(str(summary))
     if not summary.failed:
         return
-    from rich.table import Table
-
-    table = Table("video", "why it failed", title=f"{len(summary.failed)} failed", title_justify="left")
-    for entry in summary.failed:
-        table.add_row(_plain(entry.path), _plain(entry.why))
-    console.print(table, soft_wrap=not console.is_terminal)
-    traces = [entry for entry in summary.failed if entry.trace]
-    for entry in traces:
+    if console.is_terminal:
+        console.print(_failures(summary))
+    else:  # a log is searched line by line
+        for entry in summary.failed:
+            typer.echo(f"pyfaceau: error: {entry.path}: {entry.why}", err=True)
+    for entry in (entry for entry in summary.failed if entry.trace):
         logging.getLogger(__name__).error(
             "%s: this should not have happened, please report it\n%s", entry.path, entry.trace
         )
 
 
-def _plain(text: str) -> Any:
+def _failures(summary: BatchSummary) -> Any:
+    """Make a table of what failed."""
+    from rich.table import Table
     from rich.text import Text
 
-    return Text(text, overflow="fold")
+    table = Table("video", "why it failed", title=f"{len(summary.failed)} failed", title_justify="left")
+    for entry in summary.failed:
+        table.add_row(*(Text(text, overflow="fold") for text in (entry.path, entry.why)))
+    return table

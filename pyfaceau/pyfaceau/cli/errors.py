@@ -9,12 +9,13 @@ from typing import TextIO
 
 import typer
 
-from pyclnf.errors import ModelChoiceWarning, PyCLNFError
+from pyclnf.errors import PyCLNFError
 from pymtcnn import PyMTCNNError
 
 from ..errors import PyFaceAUError
 
 # What a user can act on. Anything else is a defect of this program and keeps its traceback.
+_PACKAGES = ("pyfaceau", "pyclnf", "pymtcnn")
 FORESEEN = (PyFaceAUError, PyCLNFError, PyMTCNNError, OSError, MemoryError)
 
 
@@ -43,7 +44,7 @@ def report_error(error: Exception, about: Path | None = None) -> bool:
 
 
 def show_choices_plainly() -> None:
-    """Print warnings about the choice of models as one line; other warnings as Python does."""
+    """Print this project's own warnings as one line; other warnings as Python does."""
     usual = warnings.showwarning
 
     def show(
@@ -54,7 +55,7 @@ def show_choices_plainly() -> None:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, ModelChoiceWarning):
+        if issubclass(category, UserWarning) and category.__module__.partition(".")[0] in _PACKAGES:
             print(f"pyfaceau: warning: {message}", file=file or sys.stderr)
         else:
             usual(message, category, filename, lineno, file, line)

@@ -1,8 +1,9 @@
-"""`pyfaceau extract`: analyse videos, one result file each."""
+"""`pyfaceau extract`: analyse videos and photographs, one result file each."""
 
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,22 +19,24 @@ if TYPE_CHECKING:
 
     from ..pipeline import FullPythonAUPipeline
     from ..profiling import Profile
+    from .jobs import Job
 
 logger = logging.getLogger(__name__)
-
-_FORMATS = {"csv": ".csv", "parquet": ".parquet", "openface": ".csv"}
-_OTHER_TABLES = (".xlsx", ".xls", ".tsv", ".txt", ".json", ".ods", ".feather")  # not names of folders
 
 
 def extract(
     videos: Annotated[
         list[Path],
-        typer.Argument(help="Video files or folders of images.", metavar="VIDEO...", show_default=False),
+        typer.Argument(
+            help="Videos, photographs, folders of numbered images, folders of videos or photographs.",
+            metavar="INPUT...",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Folder, or a .csv or .parquet file for one video.", metavar="OUT"
+            "--output", "-o", help="Folder, or a .csv or .parquet file for one input.", metavar="OUT"
         ),
     ],
     models: Annotated[
@@ -45,6 +48,7 @@ def extract(
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many frames of each video.", show_default=False)
     ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Take each n-th frame only.")] = 1,
     include: Annotated[
         str | None,
         typer.Option(
@@ -55,13 +59,57 @@ def extract(
     format: Annotated[
         str | None,
         typer.Option(
-            help="csv, parquet, or openface: a CSV in OpenFace's number formats, with its 714 columns unless "
-            "--include names some.",
+            help="csv, parquet, or openface, which programs that read OpenFace's files need: a CSV in OpenFace's "
+            'number formats, with its 714 columns unless --include names some. Values are separated by ", " as '
+            'OpenFace for Windows does, by "," with openface-compact.',
             show_default="that of the output's name, else csv",
         ),
     ] = None,
-    au_models: Annotated[str, typer.Option(help="dynamic, static or both.")] = "dynamic",
+    au_models: Annotated[
+        str, typer.Option(help="dynamic, static or both; photographs have static ones in any case.")
+    ] = "dynamic",
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            "--neutral",
+            help="The person at rest: another video of the same person, or frames of each video as FIRST:LAST.",
+            metavar="FILE|FIRST:LAST",
+            show_default="learnt from each video",
+        ),
+    ] = None,
     max_faces: Annotated[int, typer.Option(min=1, help="Most faces to follow.")] = 1,
+    images_as: Annotated[
+        str, typer.Option("--as", help="What the images of a folder are: sequence or photos.", metavar="KIND")
+    ] = "auto",
+    rotate: Annotated[
+        str,
+        typer.Option(
+            help="Turn videos clockwise: 0, 90, 180, 270, or auto, if no face is upright as they are."
+        ),
+    ] = "auto",
+    timestamps: Annotated[
+        str | None,
+        typer.Option(
+            help="container: those of the video; frames: frame / frame rate.",
+            show_default="container; frames with --format openface",
+        ),
+    ] = None,
+    wild: Annotated[
+        bool, typer.Option("--wild", help="OpenFace's settings for difficult images; slower.")
+    ] = False,
+    fx: Annotated[
+        float | None, typer.Option(help="Camera: focal length, px.", show_default="guessed")
+    ] = None,
+    fy: Annotated[
+        float | None, typer.Option(help="Camera: focal length, px.", show_default="guessed")
+    ] = None,
+    cx: Annotated[
+        float | None, typer.Option(help="Camera: optical centre, px.", show_default="middle")
+    ] = None,
+    cy: Annotated[
+        float | None, typer.Option(help="Camera: optical centre, px.", show_default="middle")
+    ] = None,
     threads: Annotated[
         int | None,
         typer.Option(min=1, help="Threads of the landmark stage.", show_default="2 where there are"),
@@ -75,6 +123,10 @@ def extract(
     plot: Annotated[
         bool, typer.Option("--plot", help="Write NAME_plot.png too: timelines of the action units.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Write results anew that are there already; else they are skipped."),
+    ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
     detector: Annotated[
         str,
@@ -86,90 +138,179 @@ def extract(
     ] = "mtcnn",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no warnings.")] = False,
 ) -> None:
-    """Write action units, head pose and landmarks of each VIDEO, one row a frame.
+    """Write action units, head pose and landmarks of each INPUT: one row a frame, or one row a face of photographs.
 
-    A video that fails is named and the others go on; each result is written as soon as it is there.
+    A folder of videos stands for all videos in it, and its results keep its tree. Photographs share one table. An
+    input that fails is named and the others go on; each result is written as soon as it is there.
     """
+    from ..rotation import check_rotation
+    from .jobs import FORMAT_SUFFIXES, baseline_argument, plan_jobs, rotation_argument
+
     be_quiet(quiet)
-    if format not in (None, *_FORMATS):
-        raise typer.BadParameter(f"--format must be {', '.join(_FORMATS)}, got {format}")
-    targets = _targets(videos, output, format)
+    if format not in (None, *FORMAT_SUFFIXES):
+        raise typer.BadParameter(f"--format must be {', '.join(FORMAT_SUFFIXES)}, got {format}")
+    try:
+        turn = rotation_argument(rotate)
+        check_rotation(turn)
+    except ValueError as error:
+        raise typer.BadParameter(f"--{error}") from error
+    plan = plan_jobs(videos, output, format=format, images_as=images_as, same_person=same_person, force=force)
+    for target in plan.skipped:
+        typer.echo(f"{target} is there already, skipped (--force writes it anew)")
+    if not plan.jobs:
+        return
     columns: Any = None if include is None else tuple(part.strip() for part in include.split(","))
-    if columns is None and format == "openface":
-        columns = "openface"
+    like_openface = format in ("openface", "openface-compact")
+    if columns is None:
+        columns = "openface" if like_openface else ("pose", "aus")
     pipeline = _pipeline(
         models=models,
         landmarks=landmarks,
         detector=detector,
-        include=("pose", "aus") if columns is None else columns,
-        number_format="openface" if format == "openface" else "plain",
+        include=columns,
+        number_format=format if like_openface else "plain",
         au_models=au_models,
         max_faces=max_faces,
         threads=threads,
+        wild=wild,
+        fx=fx,
+        fy=fy,
+        cx=cx,
+        cy=cy,
+        every=every,
+        timestamps=timestamps or ("frames" if like_openface else "container"),
     )
     pictures = Pictures(overlay=overlay, plot=plot)
     timing = _profile(pipeline) if profile else None
-    failed, frames = False, 0
-    jobs = [(videos, targets)] if same_person else [([v], [t]) for v, t in zip(videos, targets, strict=True)]
-    for paths, files in jobs:
-        try:
-            tables = pipeline.process_videos(
-                paths,
-                files,
-                max_frames,
-                progress=not quiet,
-                same_person=same_person,
-                sinks=pictures.sinks(),
-            )
-        except Exception as error:
-            failed = True
-            if not report_error(error, paths[0]):
-                logger.exception("%s: this should not have happened, please report it", paths[0])
-            continue
-        for table, file in zip(tables, files, strict=True):
-            seen, with_face = _count_frames(table)
-            frames += seen
-            typer.echo(f"{file}: {seen} frames, a face in {with_face}")
-        pictures.write(paths, tables, files, progress=not quiet)
-    if timing is not None and frames:
-        typer.echo(timing.table(frames))
-    if failed:
+    work = _Work(
+        pipeline,
+        pictures,
+        progress=not quiet,
+        max_frames=max_frames,
+        rotate=turn,
+        as_asked=images_as != "auto",
+    )
+    work.set_baseline(baseline_argument(baseline))
+    sequences = [job for job in plan.jobs if job.input.kind != "photos"]
+    for group in [sequences] if same_person and sequences else [[job] for job in sequences]:
+        work.sequences(group, same_person)
+    for job in plan.jobs:
+        if job.input.kind == "photos":
+            work.photographs(job)
+    if timing is not None and work.frames:
+        typer.echo(timing.table(work.frames))
+    if work.failed:
         raise typer.Exit(1)
+
+
+class _Work:
+    """Does the jobs, and goes on when one fails."""
+
+    def __init__(
+        self,
+        pipeline: FullPythonAUPipeline,
+        pictures: Pictures,
+        *,
+        progress: bool,
+        max_frames: int | None,
+        rotate: Any,
+        as_asked: bool,
+    ) -> None:
+        self._pipeline = pipeline
+        self._pictures = pictures
+        self._progress = progress
+        self._max_frames = max_frames
+        self._rotate = rotate
+        self._as_asked = as_asked
+        self._baseline: Any = None
+        self.failed = False
+        self.frames = 0
+        logger.debug("%s", pipeline.models.choice)
+        logger.debug("landmarks: %s; action units: %s", pipeline.models.landmarks, pipeline.models.au_dynamic)
+
+    def set_baseline(self, baseline: Path | tuple[int, int] | None) -> None:
+        """Take the person at rest; a recording is analysed once, for all videos."""
+        if isinstance(baseline, Path):
+            if self._pipeline.options.max_faces > 1:
+                raise typer.BadParameter(
+                    "--baseline with a recording needs --max-faces 1: it shows one person"
+                )
+            baseline = self._pipeline.baseline_of(baseline, self._progress, rotate=self._rotate)  # type: ignore[assignment]
+        elif baseline is not None and not 1 <= baseline[0] <= baseline[1]:
+            raise typer.BadParameter(f"--baseline {baseline[0]}:{baseline[1]}: frames are FIRST:LAST, from 1")
+        self._baseline = baseline
+
+    def sequences(self, jobs: Sequence[Job], same_person: bool) -> None:
+        """Analyse videos and folders of numbered images, one run for all or each alone."""
+        for job in jobs:
+            self._remark(job)
+        files = [job.target for job in jobs]
+        try:
+            with warnings.catch_warnings():
+                if self._as_asked or any(job.input.remark for job in jobs):
+                    _ignore_doubts()  # about what has been asked for, or has been said
+                tables = self._pipeline.process_videos(
+                    [job.input.path for job in jobs],
+                    files,
+                    self._max_frames,
+                    progress=self._progress,
+                    same_person=same_person,
+                    baseline=self._baseline,
+                    rotate=self._rotate,
+                    sinks=self._pictures.sinks(),
+                )
+        except Exception as error:
+            self._fail(error, jobs[0].input.path)
+            return
+        for table, job in zip(tables, jobs, strict=True):
+            seen, with_face = _count_frames(table)
+            self.frames += seen
+            typer.echo(f"{job.target}: {seen} frames, a face in {with_face}")
+            if with_face == 0:
+                turned = " or turned" if self._rotate == "auto" else "; --rotate auto looks for turned ones"
+                typer.echo(f"pyfaceau: warning: {job.input.path}: no face, upright{turned}", err=True)
+        paths = [job.input.path for job in jobs]
+        self._pictures.write(paths, tables, files, progress=self._progress)
+
+    def photographs(self, job: Job) -> None:
+        """Analyse photographs."""
+        self._remark(job)
+        try:
+            table = self._pipeline.process_images(job.input.photos, job.target, self._progress)
+        except Exception as error:
+            self._fail(error, job.input.path)
+            return
+        self.failed = self.failed or bool(table.attrs["failed"])
+        count = len(job.input.photos)
+        without = table.attrs["without_face"]
+        none = f"; no face in {', '.join(without[:3])}" if without else ""
+        more = f" and {len(without) - 3} more" if len(without) > 3 else ""
+        typer.echo(
+            f"{job.target}: {count} photograph{'s'[: count > 1]}, {len(table)} face{'s'[: len(table) != 1]}{none}{more}"
+        )
+
+    def _remark(self, job: Job) -> None:
+        logger.debug("%s: %s, to %s", job.input.path, job.input.kind, job.target)
+        if job.input.remark:
+            typer.echo(f"pyfaceau: {job.input.remark}", err=True)
+
+    def _fail(self, error: Exception, path: Path) -> None:
+        self.failed = True
+        if not report_error(error, path):
+            logger.exception("%s: this should not have happened, please report it", path)
+
+
+def _ignore_doubts() -> None:
+    from ..errors import InputWarning
+
+    warnings.simplefilter("ignore", InputWarning)
 
 
 def _count_frames(table: pd.DataFrame) -> tuple[int, int]:
     """Count frames, and frames with a face; with several faces a frame has several rows, or none."""
     with_face = int(table.loc[table["success"] == 1, "frame"].nunique())
-    return max(int(table["frame"].max()) if len(table) else 0, with_face), with_face
-
-
-def _targets(videos: Sequence[Path], output: Path, format: str | None) -> list[Path]:
-    """Decide, before any work, which file each video's result goes to."""
-    from ..errors import OutputError
-    from ..output import FORMATS, check_target
-
-    suffix = _FORMATS.get(format or "csv", ".csv")
-    named = output.suffix.lower()
-    if format is not None and named in FORMATS and named != suffix and not output.is_dir():
-        raise typer.BadParameter(f"--format {format} writes {suffix} files, but the output is {output}")
-    if named in _OTHER_TABLES and not output.is_dir():
-        raise typer.BadParameter(f"{output}: results are written as {' or '.join(FORMATS)}")
-    if named in FORMATS and not output.is_dir():
-        if len(videos) > 1:
-            raise typer.BadParameter(f"{output} is one file; give a folder for {len(videos)} videos")
-        targets = [output]
-    else:
-        targets = [output / (video.resolve().stem + suffix) for video in videos]
-    for index, target in enumerate(targets):
-        twin = targets.index(target)
-        if twin < index:
-            raise typer.BadParameter(f"{videos[twin]} and {videos[index]} would both be written to {target}")
-    for target in targets:
-        try:
-            check_target(target)
-        except OutputError as error:
-            raise typer.BadParameter(str(error)) from error
-    return targets
+    last = int(table["frame"].max()) if len(table) else 0
+    return max((last - 1) // table.attrs["options"]["every"] + 1, with_face), with_face
 
 
 def _pipeline(**arguments: Any) -> FullPythonAUPipeline:

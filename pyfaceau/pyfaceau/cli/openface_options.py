@@ -301,6 +301,8 @@ def _inputs(reader: _Reader) -> list[Input]:
             members = sorted(images, key=natural_key)
             if not members:
                 raise OptionError(f"-fdir {path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        elif is_folder:
+            _remark_order(reader, path)
         wanted = reader.out_names[index] if index < len(reader.out_names) else None
         if wanted is not None and len(members) > 1:
             raise OptionError(f"-of {wanted} names one output for the {len(members)} images of {path}")
@@ -312,6 +314,14 @@ def _inputs(reader: _Reader) -> list[Input]:
         if twin is not entry.path:
             raise OptionError(f"{twin} and {entry.path} would both be written as {entry.folder / entry.name}")
     return inputs
+
+
+def _remark_order(reader: _Reader, folder: Path) -> None:
+    images = [entry for entry in _entries(folder) if entry.suffix.lower() in IMAGE_SUFFIXES]
+    if sorted(images) != sorted(images, key=natural_key):
+        reader.warnings.append(
+            f"-fdir {folder}: images are taken in the order of their numbers; OpenFace takes img10 before img2"
+        )
 
 
 def _usual_program(path: Path, is_folder: bool) -> Program:
