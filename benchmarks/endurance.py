@@ -10,6 +10,7 @@ import gc
 import itertools
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +20,7 @@ import numpy.typing as npt
 import psutil
 
 from pyfaceau import FullPythonAUPipeline
-from pyfaceau.video import open_video
+from pyfaceau.video import FrameIterator, open_video
 
 
 def main() -> int:
@@ -30,6 +31,12 @@ def main() -> int:
     parser.add_argument("--landmarks", default="auto")
     parser.add_argument("--frames", type=int, default=20000)
     parser.add_argument("--clip", type=int, default=120, help="frames of the video that are looped")
+    parser.add_argument(
+        "--mode",
+        default="offline",
+        choices=("offline", "spool", "live"),
+        help="a sequence with its table in memory, with its rows in files, or a live stream",
+    )
     parser.add_argument("--json", help="write the figures there")
     arguments = parser.parse_args()
     with open_video(arguments.video) as source:
@@ -55,7 +62,14 @@ def main() -> int:
             )
             start = perf_counter()
 
-    pipeline.process_frames(_looped(clip, arguments.frames), fps=30.0, progress=report)
+    source = FrameIterator(_looped(clip, arguments.frames), fps=30.0)
+    with tempfile.TemporaryDirectory() as folder:
+        run = pipeline.run(
+            mode="live" if arguments.mode == "live" else "offline",
+            spool=folder if arguments.mode == "spool" else None,
+        )
+        with run:
+            run.analyse(source, progress=report)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 0

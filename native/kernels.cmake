@@ -1,3 +1,10 @@
+# For the sanitizers' tests: `address,undefined`, for instance.
+set(NATIVE_SANITIZE "" CACHE STRING "Value of -fsanitize= for everything that is compiled")
+if(NATIVE_SANITIZE)
+  add_compile_options(-fsanitize=${NATIVE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${NATIVE_SANITIZE})
+endif()
+
 # Compiles kernels once for each instruction set: native_kernels(OBJECTS SOURCE...) sets OBJECTS to what a module links.
 #
 # A source exports its table as NATIVE_TABLE(name), see table.hpp; the module finds the tables with dispatch.hpp.
@@ -31,6 +38,7 @@ endfunction()
 
 # What a module needs to see the headers and choose among its kernels.
 function(native_module target)
+  target_sources(${target} PRIVATE "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/memory.cpp")
   target_include_directories(${target} PRIVATE "${CMAKE_CURRENT_FUNCTION_LIST_DIR}")
   target_compile_definitions(${target} PRIVATE NATIVE_X86=${NATIVE_X86})
 endfunction()

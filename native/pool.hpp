@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -30,7 +32,8 @@ class Pool {
         return *found;
     }
 
-    // Runs body(i) for i in [0, count) on up to `threads` threads. Which thread runs an item never changes its result.
+    // Runs body(i) for i in [0, count) on up to `threads` threads. Which thread runs an item never changes its result. An exception
+    // ends the loop: items that have not begun are left out, and the exception of the first failed item is thrown here.
     void run(int count, int threads, const std::function<void(int)>& body) {
         threads = std::min(threads, count);  // no more workers than there can be work for
         if (threads <= 1 || !busy_.try_lock()) {
@@ -44,9 +47,13 @@ class Pool {
         job->helpers = threads - 1;
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            while (static_cast<int>(workers_) < threads - 1) {
-                std::thread([this] { work(); }).detach();
-                ++workers_;
+            try {
+                while (workers_ < threads - 1) {
+                    std::thread([this] { work(); }).detach();
+                    ++workers_;
+                }
+            } catch (const std::system_error&) {
+                // No more threads to be had: those that there are do the work.
             }
             job_ = job;
             ++generation_;
@@ -54,6 +61,7 @@ class Pool {
         wake_.notify_all();
         job->take();
         while (job->done.load(std::memory_order_acquire) < count) std::this_thread::yield();
+        if (job->failure) std::rethrow_exception(job->failure);
     }
 
   private:
@@ -61,9 +69,21 @@ class Pool {
         int count = 0;
         const std::function<void(int)>* body = nullptr;
         std::atomic<int> next{0}, done{0}, helpers{0};
+        std::atomic<bool> failed{false};
+        std::mutex mutex;
+        int first = 0;
+        std::exception_ptr failure;
         void take() {
             for (int i; (i = next.fetch_add(1)) < count;) {
-                (*body)(i);
+                if (!failed.load(std::memory_order_relaxed)) {
+                    try {
+                        (*body)(i);
+                    } catch (...) {
+                        std::lock_guard<std::mutex> lock(mutex);
+                        if (!failure || i < first) failure = std::current_exception(), first = i;
+                        failed = true;
+                    }
+                }
                 done.fetch_add(1, std::memory_order_release);
             }
         }

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pyclnf.manifest import package_manifest
+
 PACKAGES = ("pyfhog", "pymtcnn", "pyclnf", "pyfaceau")
 IMPORT = """
 import json, sys
@@ -64,9 +66,22 @@ def test_versions_are_2(package):
     assert importlib.metadata.version(package).startswith("2.")
 
 
-def test_command_is_installed(tmp_path):
-    command = Path(sys.executable).with_name("pyfaceau")
+@pytest.mark.parametrize("package", ["pyclnf", "pyfaceau"])
+def test_command_is_installed(package, tmp_path):
+    command = Path(sys.executable).with_name(package)
     if not command.exists():
-        pytest.skip("pyfaceau's command is not beside this Python")
+        pytest.skip(f"{package}'s command is not beside this Python")
     result = subprocess.run([command, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert result.stdout == f"pyfaceau {importlib.metadata.version('pyfaceau')}\n"
+    assert result.stdout == f"{package} {importlib.metadata.version(package)}\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "groups"),
+    [
+        ("pymtcnn", {"mtcnn"}),
+        ("pyclnf", {"ceclm", "clnf", "validator", "extra"}),
+        ("pyfaceau", {"au", "extra"}),
+    ],
+)
+def test_each_package_brings_its_part_of_the_manifest(package, groups):
+    assert set(package_manifest(package).groups) == groups

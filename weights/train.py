@@ -1,4 +1,4 @@
-"""One door to all training: ``python -m weights.train COMMAND``; ``au ...`` goes to the AU models."""
+"""One door to all training: ``python -m weights.train COMMAND``; ``au ...`` and ``eyes ...`` go to their models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[:1] == ["au"]:
         from weights.au.train import main as run
+
+        run(arguments[1:])
+    elif arguments[:1] == ["au-carry"]:
+        from weights.au.carry import main as run
+
+        run(arguments[1:])
+    elif arguments[:1] == ["eyes"]:
+        from weights.eyes.train import main as run
 
         run(arguments[1:])
     else:

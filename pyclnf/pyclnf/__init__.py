@@ -1,7 +1,7 @@
 """68 facial landmarks by CLNF and CE-CLM, number for number as in OpenFace 2.2.
 
 :class:`CLNF` fits one image, :class:`FaceTracker` a face in a video, :class:`MultiFaceTracker` several; each fit is a
-:class:`FaceFit`. :func:`head_pose`, :func:`landmarks_3d` and :func:`estimate_gaze` read a fit through a :class:`Camera`.
+:class:`FaceFit`. :func:`head_pose`, :func:`landmarks_3d` and :func:`estimate_gaze` see a fit through a :class:`Camera`.
 :class:`PDM` is the shape model under all of them, :class:`LandmarkModel` everything that is loaded from files.
 """
 

@@ -16,18 +16,25 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[bool]:
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock of a file, after waiting for whoever holds it.
 
     Parameters
     ----------
     path : Path
         The lock file; created together with its folder, and left behind empty.
+    wait : bool
+        False raises instead of waiting.
 
     Yields
     ------
     bool
         False where the file system has no locks: others may be at work as well then.
+
+    Raises
+    ------
+    BlockingIOError
+        Somebody holds the lock, and `wait` is False.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as stream:
@@ -35,7 +42,9 @@ def exclusive(path: Path) -> Iterator[bool]:
         while True:
             try:
                 _lock(stream)
-            except (BlockingIOError, PermissionError):
+            except (BlockingIOError, PermissionError) as error:
+                if not wait:
+                    raise BlockingIOError(error.errno, "held by another process") from error
                 if not waited:
                     logger.warning("waiting for another installation into %s", path.parent)
                     waited = True

@@ -115,7 +115,7 @@ class StateReader:
         return reader
 
     def expect_end(self) -> None:
-        """Raise ValueError if an entry is left that nothing has asked for, here or in a nested state."""
+        """Raise ValueError if an entry was not asked for, here or in a nested state."""
         for reader in self._nested:
             reader.expect_end()
         for name in self._left:
@@ -126,7 +126,7 @@ Rebuilding = tuple[Callable[..., Any], tuple[type, dict[str, Any], State | None]
 
 
 def rebuilt(kind: type, arguments: dict[str, Any], state: State | None) -> Any:
-    """Make an object that was pickled or copied: by its constructor, then its state."""
+    """Rebuild a pickled or copied object from its constructor's arguments and its state."""
     made = kind(**arguments)
     if state is not None:
         made.restore(state)
@@ -134,15 +134,15 @@ def rebuilt(kind: type, arguments: dict[str, Any], state: State | None) -> Any:
 
 
 def count(value: int) -> npt.NDArray[np.int64]:
-    """Integer as an entry of a state."""
+    """Store an integer in a state."""
     return np.array(value, np.int64)
 
 
 def number(value: float) -> npt.NDArray[np.float64]:
-    """Float as an entry of a state."""
+    """Store a float in a state."""
     return np.array(value, np.float64)
 
 
 def flag(value: bool) -> npt.NDArray[np.bool_]:
-    """Truth value as an entry of a state."""
+    """Store a truth value in a state."""
     return np.array(value, np.bool_)

@@ -44,10 +44,15 @@ class CLNF:
 
     Examples
     --------
-    >>> clnf = CLNF("open")                                   # doctest: +SKIP
-    >>> fit = clnf.fit(cv2.imread("face.jpg"), box=(82, 60, 170, 185))  # doctest: +SKIP
-    >>> fit.landmarks.shape                                   # doctest: +SKIP
+    >>> import numpy as np
+    >>> from pyclnf import CLNF
+    >>> clnf = CLNF("open")
+    >>> image = np.zeros((240, 320, 3), np.uint8)  # or cv2.imread("face.jpg")
+    >>> fit = clnf.fit(image, box=(100, 60, 120, 130))
+    >>> fit.landmarks.shape
     (68, 2)
+    >>> fit.valid  # the image is black
+    False
 
     References
     ----------

@@ -73,6 +73,13 @@ class FitParameters:
     ValueError
         If a number is not possible.
 
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from pyclnf import FitParameters
+    >>> replace(FitParameters(), template_tracking=True).windows_track
+    (0, 9, 7, 0)
+
     References
     ----------
     OpenFace 2.2, ``LandmarkDetectorParameters.cpp``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +26,19 @@ class PartFit:
         In px.
     params_global : ndarray, shape (6,), float32
     params_local : ndarray, shape (m,), float32
+
+    Examples
+    --------
+    See :func:`pyclnf.estimate_gaze`.
     """
 
     name: str
     landmarks: Float32Array
     params_global: Float32Array
     params_local: Float32Array
+
+    def __repr__(self) -> str:
+        return f"<PartFit {self.name}: {len(self.landmarks)} landmarks>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +68,14 @@ class FaceFit:
         -1e8 where a landmark is not visible.
     parts : tuple of PartFit
         In the order of the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyclnf import CLNF
+    >>> fit = CLNF("open").fit(np.zeros((240, 320), np.uint8), box=(100, 60, 120, 130))
+    >>> fit.landmarks.dtype, fit.params_global.shape, 0 <= fit.confidence <= 1
+    (dtype('float32'), (6,), True)
     """
 
     landmarks: Float32Array
@@ -72,6 +88,14 @@ class FaceFit:
     likelihood: float
     landmark_likelihoods: Float32Array
     parts: tuple[PartFit, ...] = ()
+
+    def __iter__(self) -> NoReturn:
+        # Scripts for pyclnf 0.4 write `landmarks, info = clnf.fit(...)`.
+        raise TypeError("a fit is one FaceFit, not (landmarks, info); use fit.landmarks and fit.confidence")
+
+    def __repr__(self) -> str:
+        state = ("tracked" if self.tracked else "not tracked") + ("" if self.valid else ", not valid")
+        return f"<FaceFit of {len(self.landmarks)} landmarks: {state}, confidence {self.confidence:.2f}>"
 
     @property
     def success(self) -> bool:

@@ -1,8 +1,9 @@
-"""Gaze direction from the eye models, an eyeball of average size, and the head pose."""
+"""Gaze direction from the eye models, an eyeball of average size and the head pose; or from the open eye network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from .core.model import LandmarkModel
 from .core.pdm import PDM
 from .fit import FaceFit, PartFit
 from .geometry import euler_to_matrix
+from .open_eyes import eyes_beside, open_gaze
 from .pose import Camera, landmarks_3d
 
 Float64Array = npt.NDArray[np.float64]
@@ -37,15 +39,34 @@ class Gaze:
         Eye landmarks in px: 28 points per eye.
     landmarks_3d : ndarray, shape (56, 3), float64
         The same in camera space, mm.
+    opening, confidence : ndarray, shape (2,), float64, or None
+        Of each eye: distance of its lids in mm, and 0 to 1 for how far its gaze can be trusted. None where the eyes
+        were found by OpenFace's eye models, which do not tell.
+
+    Examples
+    --------
+    See :func:`estimate_gaze`.
     """
 
     directions: Float64Array
     angles: Float64Array
     landmarks: npt.NDArray[np.float32]
     landmarks_3d: Float64Array
+    opening: Float64Array | None = None
+    confidence: Float64Array | None = None
+
+    def __repr__(self) -> str:
+        across, down = np.degrees(self.angles)
+        return f"<Gaze {across:.1f} deg across, {down:.1f} deg down>"
 
 
-def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camera: Camera) -> Gaze | None:
+def estimate_gaze(
+    model: LandmarkModel,
+    fit: FaceFit,
+    pose: npt.ArrayLike,
+    camera: Camera,
+    image: npt.NDArray[Any] | None = None,
+) -> Gaze | None:
     """Gaze of a fitted face.
 
     Parameters
@@ -56,12 +77,24 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
     pose : array_like, shape (6,)
         Of the head, from :func:`~pyclnf.head_pose`.
     camera : Camera
+    image : ndarray, shape (rows, cols[, 3]), uint8, optional
+        Picture of the fit, which the open pack's eye network looks at; OpenFace's eye models do not need it.
 
     Returns
     -------
     Gaze or None
-        None if the model has no eye models. Directions and angles are NaN where the pose is, or where the fit of the
+        None if the model has neither eye models nor an eye network, or has a network and `image` is not given. Directions and angles are NaN where the pose is, or where the fit of the
         face or of an eye has no scale.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyclnf import CLNF, Camera, estimate_gaze, head_pose
+    >>> clnf, camera = CLNF("open"), Camera.for_size(320, 240)
+    >>> fit = clnf.fit(np.zeros((240, 320), np.uint8), box=(100, 60, 120, 130))
+    >>> pose = head_pose(clnf.model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
+    >>> estimate_gaze(clnf.model, fit, pose, camera) is None  # the open pack's eyes need the image
+    True
 
     References
     ----------
@@ -69,7 +102,7 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
     """
     eyes = fit.eyes
     if eyes is None:
-        return None
+        return None if image is None else _by_network(model, fit, camera, image)
     pdms = {p.name: p.model.pdm for p in model.parts}
     head = euler_to_matrix(np.asarray(pose, dtype=np.float64)[3:])
     face = landmarks_3d(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
@@ -81,13 +114,29 @@ def estimate_gaze(model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camer
                 for eye, corners in zip(points, EYE_CORNERS, strict=True)
             ]
         )
-    mean = directions.mean(axis=0)
     return Gaze(
         directions,
-        np.array([np.arctan2(mean[0], -mean[2]), np.arctan2(mean[1], -mean[2])]),
+        _angles(directions),
         np.concatenate([eye.landmarks for eye in eyes]),
         np.concatenate(points),
     )
+
+
+def _by_network(model: LandmarkModel, fit: FaceFit, camera: Camera, image: npt.NDArray[Any]) -> Gaze | None:
+    """Gaze by the eye network beside the model; None without one."""
+    network = eyes_beside(model.path)
+    found = None if network is None else open_gaze(network, image, fit.landmarks, fit.params_global, camera)
+    if found is None:
+        return None
+    angles = _angles(found.directions)
+    return Gaze(
+        found.directions, angles, found.landmarks, found.landmarks_3d, found.opening, found.confidence
+    )
+
+
+def _angles(directions: Float64Array) -> Float64Array:
+    mean = directions.mean(axis=0)
+    return np.array([np.arctan2(mean[0], -mean[2]), np.arctan2(mean[1], -mean[2])])
 
 
 def _eye_3d(eye: PartFit, pdms: dict[str, PDM], camera: Camera) -> Float64Array:

@@ -1,4 +1,4 @@
-"""Which person is which: identities that are not handed on to somebody else."""
+"""Which person is which: identities that never pass to somebody else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Person:
     frame: int
 
     def places(self, frame: int) -> tuple[Box, Box]:
-        """Where to expect the person: where they were, and where they get if they go on as they went."""
+        """Where to expect the person: where they were, and where they would be if they kept moving in the same way."""
         x, y, width, height = self.box
         ahead = frame - self.frame
         return self.box, (x + self.velocity[0] * ahead, y + self.velocity[1] * ahead, width, height)
@@ -72,7 +72,7 @@ class _Restored:
 
 
 class Identities:
-    """Gives the faces in the slots of a tracker identities that last.
+    """Gives lasting identities to the faces in a tracker's slots.
 
     A new face gets a new number, unless it appears near the place where somebody of about its size was lost
     not long ago. A slot whose fit jumps elsewhere, as when its face goes behind another, does not take its
@@ -85,7 +85,7 @@ class Identities:
 
     Notes
     -----
-    Only positions and sizes decide: who takes the place of a person just gone is taken for that person.
+    Only positions and sizes decide: somebody who takes the place of a person who has just gone counts as that person.
     """
 
     def __init__(self, remembered: int = REMEMBERED) -> None:

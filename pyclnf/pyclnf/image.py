@@ -32,7 +32,10 @@ def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a NumPy array, got {type(image).__name__}")
-    image = np.asarray(image)  # a numpy.matrix keeps two axes, whatever is cut out of it
+    image = np.asarray(image)  # not numpy.matrix, which stays two-dimensional whatever is done to it
+    image = np.asarray(
+        image
+    )  # a numpy.matrix has two axes even after indexing, which the code below does not expect
     if image.size == 0:
         raise ValueError(
             f"image is empty (shape {image.shape}): was it read from a file that does not exist?"

@@ -81,23 +81,22 @@ def landmark_model_path(model: PathLike = "auto") -> Path:
         best = best_landmarks(openface_store())
     except MissingModelError as error:
         path, name = open_model_path(), "open"
-        chosen = f"The open CE-CLM landmark model is used, because {because(error)}"
+        chosen = f"The open CE-CLM landmark model is used {because(error)}"
     else:
         path, name = best.path, best.kind
         if best.without is None:
             return path
-        chosen = f"OpenFace's {LABELS[best.kind]} landmark model is used, because {because(best.without)}"
+        chosen = f"OpenFace's {LABELS[best.kind]} landmark model is used {because(best.without)}"
     warn_of_choice(
-        f"{chosen}. Run `{INSTALL_COMMAND}` to get what is missing, or ask for {name!r} to choose this model without "
-        "a warning."
+        f'{chosen}. Run `{INSTALL_COMMAND}` to get them, or pass "{name}" to use this model without a warning.'
     )
     return path
 
 
 def because(missing: MissingModelError) -> str:
-    """Say how many of OpenFace's files are missing, as the end of a sentence."""
+    """Give missing files as the reason of a choice."""
     number = len(missing.missing)
-    return "1 file of OpenFace is missing" if number == 1 else f"{number} files of OpenFace are missing"
+    return f"because {number} of OpenFace's files {'is' if number == 1 else 'are'} missing"
 
 
 def main_model_path(store: ModelStore, kind: str) -> Path:

@@ -35,6 +35,10 @@ class TrackedFace:
         Which face, from 0; see `stable_ids` of :class:`MultiFaceTracker` for how long it lasts.
     fit : FaceFit
         ``fit.valid`` is False where the face is being lost; OpenFace writes such rows too.
+
+    Examples
+    --------
+    See :class:`MultiFaceTracker`.
     """
 
     face_id: int
@@ -69,7 +73,7 @@ class _Slot:
         return own | below("tracker", self.tracker.state())
 
     def read(self, state: StateReader) -> _RestoredSlot | None:
-        """Check a state; None is one without a face."""
+        """Check a state; None stands for a slot without a face."""
         if not state.flag("holds"):
             return None
         tracker = self.tracker._read(state.nested("tracker"))
@@ -104,9 +108,8 @@ class MultiFaceTracker:
         Threads per fit; results do not depend on it.
     stable_ids : bool
         False: `face_id` is the number of the tracker, as in OpenFace, so that a newcomer gets the number of a
-        face that has gone. True: a newcomer gets a new number, a face that comes back soon and near where it
-        was lost gets its old one, and two trackers do not stay on one face; see
-        :class:`pyclnf.identity.Identities`.
+        face that has left. True: a newcomer gets a new number, a face that soon comes back near the place where it was
+        lost keeps its number, and two trackers never stay on one face; see :class:`pyclnf.identity.Identities`.
 
     Raises
     ------
@@ -115,15 +118,19 @@ class MultiFaceTracker:
 
     Notes
     -----
-    Behaves like OpenFace's ``FaceLandmarkVidMulti``. In every eighth frame, if a tracker is free, faces are
-    detected; those that overlap a tracked face are passed over, and each other one starts a free tracker, the
-    best detection first. A tracker follows its face without looking for it again, and after six failures in a
-    row it is free.
+    Behaves like OpenFace's ``FaceLandmarkVidMulti``. In every eighth frame, if a tracker is free, faces are detected.
+    Those that overlap a tracked face are ignored; each of the others starts a free tracker, the best detection first. A
+    tracker follows its face without searching for it again, and is free after six failures in a row.
 
     Examples
     --------
-    >>> tracker = MultiFaceTracker("open", max_faces=2)      # doctest: +SKIP
-    >>> [face.face_id for face in tracker.track(frame)]      # doctest: +SKIP
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from pyclnf import MultiFaceTracker
+    >>> boxes = [SimpleNamespace(box=(x, 60, 120, 130)) for x in (20, 180)]
+    >>> detector = SimpleNamespace(detect=lambda image: boxes)  # or pymtcnn.MTCNN(), which is the default
+    >>> tracker = MultiFaceTracker("open", detector, max_faces=2)
+    >>> [face.face_id for face in tracker.track(np.zeros((240, 320), np.uint8))]
     [0, 1]
     """
 
@@ -250,7 +257,7 @@ class MultiFaceTracker:
 
     @property
     def expected_ids(self) -> frozenset[int] | None:
-        """Numbers of the faces that are followed or may come back; None where numbers are those of trackers."""
+        """Numbers of the faces that are followed or may come back; None without `stable_ids`."""
         return None if self._identities is None else self._identities.expected
 
     def _new_faces(self, frame: npt.NDArray[Any]) -> list[Box]:

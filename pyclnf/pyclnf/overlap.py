@@ -19,7 +19,7 @@ def is_box(values: npt.ArrayLike) -> bool:
 
 
 def checked_box(box: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return a box as float64; ValueError unless it is one."""
+    """Return a box as float64; raise ValueError if it is not one."""
     if not is_box(box):
         raise ValueError(f"box must be (x, y, width, height) with a positive size, got {box!r}")
     return np.asarray(box, dtype=np.float64)
@@ -33,7 +33,7 @@ def bounding_box(landmarks: npt.NDArray[np.float32]) -> Box:
 
 
 def intersection_over_union(a: Box, b: Box) -> float:
-    """0 for boxes that do not meet, 1 for equal ones; 0 for two empty boxes."""
+    """Overlap of two boxes: 0 if they do not meet or are empty, 1 if they are equal."""
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -43,7 +43,7 @@ def intersection_over_union(a: Box, b: Box) -> float:
 
 
 def same_face(a: Box, b: Box) -> bool:
-    """Whether two boxes overlap so far that they are taken for the same face."""
+    """Whether two boxes overlap so much that they count as the same face."""
     return intersection_over_union(a, b) > SAME_FACE
 
 

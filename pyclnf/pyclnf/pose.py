@@ -119,6 +119,17 @@ def landmarks_3d(
     ndarray, shape (n, 3), float64
         x right, y down, z away from the camera, mm. NaN where the fit has no scale or holds values that are not finite.
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyclnf import PDM, Camera, landmarks_3d
+    >>> from pyclnf.models import open_model_path
+    >>> pdm = PDM.from_file(open_model_path().parent / "pdm_68_open.txt")
+    >>> params_global, params_local = np.array([0.5, 0, 0, 0, 320, 240]), np.zeros(pdm.n_modes)
+    >>> landmarks = pdm.project(params_global, params_local)
+    >>> landmarks_3d(pdm, params_global, params_local, landmarks, Camera.for_size(640, 480)).shape
+    (68, 3)
+
     References
     ----------
     OpenFace 2.2, ``LandmarkDetectorModel.cpp``, ``GetShape``.

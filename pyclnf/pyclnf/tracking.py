@@ -39,7 +39,15 @@ class Detection(Protocol):
 
 
 class FaceDetector(Protocol):
-    """Any detector whose boxes enclose a face from chin to eyebrows, such as ``pymtcnn.MTCNN``."""
+    """Any detector whose boxes enclose a face from chin to eyebrows, such as ``pymtcnn.MTCNN``.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> class Fixed:
+    ...     def detect(self, image):
+    ...         return [SimpleNamespace(box=(100, 60, 120, 130))]
+    """
 
     def detect(self, image: npt.NDArray[Any]) -> Sequence[Detection]:
         """Faces in a BGR image. Boxes that are not finite or have no size are passed over."""
@@ -73,9 +81,21 @@ class FaceTracker:
 
     Notes
     -----
-    The state machine is OpenFace's ``DetectLandmarksInVideo``: a face that was never seen is looked for in every
-    twelfth frame, a lost one in the frame of its loss and then in every second; between, the fit goes on from where it
-    stands with large windows.
+    The state machine is OpenFace's ``DetectLandmarksInVideo``. A face that was never seen is searched for in every
+    twelfth frame; a lost face is searched for at once and then in every second frame. In between, the fit goes on from
+    its last position with large windows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from pyclnf import FaceTracker
+    >>> detector = SimpleNamespace(detect=lambda image: [])  # or pymtcnn.MTCNN(), which is the default
+    >>> tracker = FaceTracker("open", detector)
+    >>> tracker.track(np.zeros((240, 320, 3), np.uint8)).tracked  # the frame is black
+    False
+    >>> later = FaceTracker("open", detector)
+    >>> later.restore(tracker.state())  # goes on where the other one stood
     """
 
     def __init__(
@@ -169,11 +189,11 @@ class FaceTracker:
 
     @property
     def tracking(self) -> bool:
-        """Whether a face has been found and not been given up."""
+        """Whether a face was found and has not been given up."""
         return self._initialised
 
     def prefer(self, x: float, y: float) -> None:
-        """At the next detection, once, take the face whose box centre is nearest to this point (px), not the widest.
+        """At the next detection, take the face whose box centre is nearest to this point (px) instead of the widest.
 
         Raises
         ------
@@ -208,14 +228,17 @@ class FaceTracker:
         if box is not None:
             self._fitter.start(checked_box(box))
             self._initialised = True
+        # The last verdict says nothing of a box from outside: search it with the large windows.
+        self._given = box is not None
         return face_fit(self._fitter, self._step(frame, grey))
 
     def _step(self, frame: npt.NDArray[Any], grey: npt.NDArray[np.uint8]) -> bool:
         fitter, state, settings = self._fitter, self._fitter.present, self.parameters
         first = not self._initialised
         if self._initialised:
-            windows = settings.windows_track if state.success else settings.windows_init
-            if self._template is not None and state.success:
+            follow = state.success and not self._given
+            windows = settings.windows_track if follow else settings.windows_init
+            if self._template is not None and follow:
                 self._template.shift(state, self.model.pdm, grey)
             if fitter.detect(grey, windows):
                 self._failures = -1
@@ -239,7 +262,7 @@ class FaceTracker:
         return not self._fitter.present.success and every > 0 and self._failures % every == 0
 
     def _start_at(self, box: npt.NDArray[np.float64], grey: npt.NDArray[np.uint8], first: bool) -> bool:
-        """Start anew in a box: a first detection counts whatever the validator says, a failed later one is undone."""
+        """Start again in a box: a first detection always counts, a later one is undone if the validator rejects it."""
         fitter = self._fitter
         self._initialised = True
         before = copy(fitter.present)

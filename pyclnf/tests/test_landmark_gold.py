@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,21 @@ import pytest
 
 pytest.importorskip("cv2", reason="needs OpenCV to read images and videos")
 import gold_landmarks as gold
+from gold_tracks import MARGIN, NOISE
 
 pytestmark = pytest.mark.parity
 MODES = list(gold.MAIN_FILES)
+
+
+def worst_build(mode: str, figure: str) -> float:
+    """How far builds of the reference are from the gold outputs, px: the worst of the videos."""
+    builds = json.loads(NOISE.read_text(encoding="utf-8"))["tracked"].values()
+    return max(
+        figures[figure]
+        for build in builds
+        for video, figures in build.items()
+        if video.startswith(f"{mode}/")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +76,11 @@ class TestVideos:
         pytest.importorskip("pymtcnn", reason="needs the detector")
         return gold.video_errors(material, video)[mode]
 
-    def test_tracking_stays_within_the_references_own_noise(self, errors: gold.VideoErrors) -> None:
-        assert errors.free.mean() <= 0.1
-        assert np.percentile(errors.free, 99) <= 1.0
+    def test_tracking_stays_within_the_references_own_noise(
+        self, errors: gold.VideoErrors, mode: str
+    ) -> None:
+        assert errors.free.mean() <= MARGIN * worst_build(mode, "mean")
+        assert np.percentile(errors.free, 99) <= MARGIN * worst_build(mode, "p99")
 
     def test_one_step_from_the_references_state_ends_where_the_reference_ends(
         self, errors: gold.VideoErrors

@@ -106,14 +106,16 @@ def test_auto_is_ceclm_where_it_is_installed(tmp_path):
 
 def test_auto_is_clnf_without_cen_files_and_says_so_once(tmp_path):
     install(tmp_path, without="cen_patches")
-    with pytest.warns(ModelChoiceWarning, match=r"CLNF.*4 files of OpenFace are missing.*ask for 'clnf'"):
+    with pytest.warns(
+        ModelChoiceWarning, match=r"CLNF.*because 4 of OpenFace's files are missing.*pass \"clnf\""
+    ):
         assert landmark_model_path("auto").name == "main_clnf_general.txt"
     assert landmark_model_path("auto").name == "main_clnf_general.txt"
     assert landmark_model_path("clnf").name == "main_clnf_general.txt"
 
 
 def test_a_fitter_without_arguments_takes_the_open_pack_where_nothing_else_is_and_says_so():
-    with pytest.warns(ModelChoiceWarning, match=r"open CE-CLM.*`pyclnf models install`.*ask for 'open'"):
+    with pytest.warns(ModelChoiceWarning, match=r"open CE-CLM.*`pyclnf models install`.*pass \"open\""):
         assert CLNF().model.path == open_model_path()
 
 

@@ -6,14 +6,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pyfaceau.action_units import AU_NAMES
     from pyfaceau.analyser import FaceAnalyser
     from pyfaceau.analysis import Baseline, FrameAnalysis, SequenceAnalysis
+    from pyfaceau.batch import BatchSummary, read_results, run_batch
     from pyfaceau.errors import (
         BaselineError,
         BaselineWarning,
+        BatchError,
         CheckpointError,
         FinalPassError,
         InputWarning,
+        ManifestError,
         MissingColumnsWarning,
         OutputError,
         ProcessingError,
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
         VideoError,
     )
     from pyfaceau.live import LiveSource, open_camera
+    from pyfaceau.migration import OpenFaceProcessor, ensure_models, process_videos
     from pyfaceau.options import AnalysisOptions
     from pyfaceau.output import (
         AlignedFaceSink,
@@ -36,21 +41,28 @@ if TYPE_CHECKING:
         read_hog,
         read_openface_csv,
     )
+    from pyfaceau.overlay import OVERLAY_GROUPS, FaceShapes, write_overlay
     from pyfaceau.pipeline import FullPythonAUPipeline
+    from pyfaceau.plots import plot_table
+    from pyfaceau.quality import UnitQuality, model_quality
     from pyfaceau.result import FrameResult
     from pyfaceau.run import AnalysisRun
 
 __version__ = "2.0.0"
 
 _HOMES = {
+    "AU_NAMES": "action_units",
     "AlignedFaceSink": "output",
     "AnalysisOptions": "options",
     "AnalysisRun": "run",
     "Baseline": "analysis",
     "BaselineError": "errors",
     "BaselineWarning": "errors",
+    "BatchError": "errors",
+    "BatchSummary": "batch",
     "CheckpointError": "errors",
     "FaceAnalyser": "analyser",
+    "FaceShapes": "overlay",
     "FinalPassError": "errors",
     "FrameAnalysis": "analysis",
     "FrameResult": "result",
@@ -59,6 +71,9 @@ _HOMES = {
     "InputWarning": "errors",
     "LiveSource": "live",
     "MissingColumnsWarning": "errors",
+    "OVERLAY_GROUPS": "overlay",
+    "OpenFaceProcessor": "migration",
+    "ManifestError": "errors",
     "OutputError": "errors",
     "ProcessingError": "errors",
     "PyFaceAUError": "errors",
@@ -71,20 +86,33 @@ _HOMES = {
     "TimestampWarning": "errors",
     "TrackedImageSink": "output",
     "TrackedVideoSink": "output",
+    "UnitQuality": "quality",
     "VideoError": "errors",
+    "ensure_models": "migration",
+    "model_quality": "quality",
     "open_camera": "live",
+    "plot_table": "plots",
+    "process_videos": "migration",
     "read_hog": "output",
     "read_openface_csv": "output",
+    "write_overlay": "overlay",
+    "read_results": "batch",
+    "run_batch": "batch",
 }
 __all__ = [
+    "AU_NAMES",
+    "OVERLAY_GROUPS",
     "AlignedFaceSink",
     "AnalysisOptions",
     "AnalysisRun",
     "Baseline",
     "BaselineError",
     "BaselineWarning",
+    "BatchError",
+    "BatchSummary",
     "CheckpointError",
     "FaceAnalyser",
+    "FaceShapes",
     "FinalPassError",
     "FrameAnalysis",
     "FrameResult",
@@ -92,7 +120,9 @@ __all__ = [
     "HogSink",
     "InputWarning",
     "LiveSource",
+    "ManifestError",
     "MissingColumnsWarning",
+    "OpenFaceProcessor",
     "OutputError",
     "ProcessingError",
     "PyFaceAUError",
@@ -105,10 +135,18 @@ __all__ = [
     "TimestampWarning",
     "TrackedImageSink",
     "TrackedVideoSink",
+    "UnitQuality",
     "VideoError",
+    "ensure_models",
+    "model_quality",
     "open_camera",
+    "plot_table",
+    "process_videos",
     "read_hog",
     "read_openface_csv",
+    "read_results",
+    "run_batch",
+    "write_overlay",
 ]
 
 
@@ -116,6 +154,11 @@ def __getattr__(name: str) -> object:
     """Import what is offered here, and with it OpenCV and pandas, only when it is asked for."""
     if name in _HOMES:
         return getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+    if not name.startswith("_"):
+        from pyfaceau.migration import explain_missing
+
+        if told := explain_missing(name):
+            raise AttributeError(told)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,10 @@ from pyclnf import PDM
 from pyclnf.io import read_triangulation
 from pyfaceau._deprecation import renamed_arguments
 from pyfaceau.alignment import FaceAligner
-from pyfaceau.alignment.aligner import AU_SIZE, ShapeModel
 from pyfaceau.analysis import (
     Baseline,
     BaselineFrames,
+    FittableModel,
     FrameAnalysis,
     SequenceAnalysis,
     check_baseline_size,
@@ -25,13 +25,13 @@ from pyfaceau.analysis import (
 )
 from pyfaceau.errors import BaselineError, BaselineWarning
 from pyfaceau.features import DescriptorMedian, FrameDescriptor
-from pyfaceau.features.descriptor import HOG_SHAPE, DeformableModel
 from pyfaceau.prediction import (
     AUPredictor,
     LiveCorrection,
     postprocess_intensities,
     postprocess_presences,
     read_au_models,
+    rest_offsets,
 )
 from pyfaceau.prediction.history import History
 from pyfaceau.state import State, part_of, under
@@ -41,15 +41,6 @@ Floats = NDArray[np.float64]
 # OpenFace 2.2: FaceAnalyser.cpp keeps the features of this many frames with a face for the final pass.
 MAX_REPREDICTED = 3000
 INTENSITY_RANGE = (0.0, 5.0)  # of single images
-
-
-class FittableModel(ShapeModel, DeformableModel, Protocol):
-    """What the analyser needs of a point distribution model."""
-
-    def fit_landmarks(
-        self, landmarks: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Global (6,) and local (m,) parameters of landmarks (68, 2)."""
 
 
 class FaceAnalyser:
@@ -118,6 +109,7 @@ class FaceAnalyser:
             if live:
                 raise ValueError("a live analyser needs a baseline from a recording, not frames to come")
         self._asked_baseline = baseline
+        self._seen: tuple[int, int, int]
         self._keeps_history = keep_history
         self._live = LiveCorrection(len(self.intensity_names)) if live else None
         self._histories = {
@@ -130,7 +122,9 @@ class FaceAnalyser:
             )
         }
         self._start()
-        self._no_face = self._failed_frame()
+        self._no_face = FrameAnalysis.without_face(
+            len(self.intensity_names), len(self.presence_names), pdm.basis.shape[1]
+        )
 
     @classmethod
     def from_files(cls, main_file: str | os.PathLike[str], *, live: bool = False) -> FaceAnalyser:
@@ -220,9 +214,11 @@ class FaceAnalyser:
         else:
             result, features = self._no_face, np.zeros(self._descriptor.size)
         self._n_frames += 1
-        if self._takes_part(self._n_frames if number is None else number, valid) and self._median.update(
-            features, valid
-        ):
+        number = self._n_frames if number is None else number
+        if valid:
+            seen_before, first, _ = self._seen
+            self._seen = (seen_before + 1, first or number, number)
+        if self._takes_part(number, valid) and self._median.update(features, valid):
             self._rest = self._predictor.rest(self._median.median)
         if valid:
             intensities, presences = self._predictor.split(projection - self._rest)
@@ -237,7 +233,7 @@ class FaceAnalyser:
                 projections.append(projection)
         if self._live is not None:
             intensities = self._corrected(self._live, intensities, valid)
-        return _with_action_units(result, intensities, presences)
+        return replace(result, intensities=intensities, presences=presences)
 
     def analyse_image(self, frame: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> FrameAnalysis:
         """Analyse a single image; the sequence, if there is one, is not touched.
@@ -263,7 +259,7 @@ class FaceAnalyser:
             raise ValueError("single images need static action-unit models (main_static_svms.txt)")
         result, features = self._describe(frame, landmarks)
         intensities, presences = self._predictor.split(self._predictor.project(features))
-        return _with_action_units(result, np.clip(intensities, *INTENSITY_RANGE), presences)
+        return replace(result, intensities=np.clip(intensities, *INTENSITY_RANGE), presences=presences)
 
     def finish(self) -> SequenceAnalysis:
         """Make the final pass over all frames since the last reset; processing may go on afterwards.
@@ -279,17 +275,36 @@ class FaceAnalyser:
         BaselineError
             None of the frames that were to be the baseline has passed yet with a face.
         """
+        predicted = self.predicted()
+        return self.finish_with(predicted, self.offsets(predicted))
+
+    def predicted(self, median: Floats | None = None) -> SequenceAnalysis:
+        """Predict the frames so far anew, as the final pass begins.
+
+        Parameters
+        ----------
+        median : ndarray of shape (n_features,), float64, optional
+            What to measure against instead of the median of this sequence.
+
+        Returns
+        -------
+        SequenceAnalysis
+            Intensities are not clipped.
+        """
+        rest = self._rest if median is None else self._predictor.rest(median)
         raw = self.raw()
-        intensities, presences, valid = raw.intensities, raw.presences, raw.valid
         # Static models reproduce their values: nothing of them depends on the median.
         projections = self._histories["projections"].array()
-        repredicted = np.flatnonzero(valid)[: len(projections)]
-        intensities[repredicted], presences[repredicted] = self._predictor.split(projections - self._rest)
-        offsets = self._offsets(intensities, valid)
+        repredicted = np.flatnonzero(raw.valid)[: len(projections)]
+        raw.intensities[repredicted], raw.presences[repredicted] = self._predictor.split(projections - rest)
+        return raw
+
+    def finish_with(self, predicted: SequenceAnalysis, offsets: Floats) -> SequenceAnalysis:
+        """End the final pass: shift, clip and smooth; see `predicted` and `offsets`."""
         return SequenceAnalysis(
-            postprocess_intensities(intensities, valid, self._predictor.cutoffs, offsets),
-            postprocess_presences(presences, valid),
-            valid,
+            postprocess_intensities(predicted.intensities, predicted.valid, self._predictor.cutoffs, offsets),
+            postprocess_presences(predicted.presences, predicted.valid),
+            predicted.valid,
         )
 
     def raw(self) -> SequenceAnalysis:
@@ -355,6 +370,7 @@ class FaceAnalyser:
         if isinstance(self._baseline, Baseline):
             self._rest = self._predictor.rest(self._baseline.features)
         self._n_frames: int = 0
+        self._seen = (0, 0, 0)  # frames with a face, the first and the last of them
         self._n_before: int = 0  # frames before those of the baseline
         self._n_baseline: int = 0  # frames of the baseline
         self._baseline_seen = False  # whether one of them has a face
@@ -377,6 +393,7 @@ class FaceAnalyser:
         state: State = {
             "counters": np.array(counters, np.int64),
             "learnt": np.array(self.baseline_is_learnt),
+            "seen": np.array(self._seen, np.int64),
         }
         state |= under("median.", self._median.state())
         if self._live is not None:
@@ -410,6 +427,8 @@ class FaceAnalyser:
         self._start()
         self._n_frames, self._n_before, self._n_baseline = n_frames, n_before, n_baseline
         self._baseline_seen = bool(seen)
+        n_valid, first, last = (int(n) for n in state["seen"])
+        self._seen = (n_valid, first, last)
         if learnt:
             self._baseline = None
         if not isinstance(self._baseline, Baseline):
@@ -439,17 +458,24 @@ class FaceAnalyser:
             self._baseline = None
         return self._baseline is None
 
-    def _offsets(self, intensities: Floats, valid: NDArray[np.bool_]) -> Floats | None:
-        """Intensity of each action unit at rest, if there is a baseline."""
+    def offsets(self, predicted: SequenceAnalysis) -> Floats:
+        """Intensity of each action unit at rest: of the baseline, or a low quantile of `predicted`.
+
+        Raises
+        ------
+        BaselineError
+            None of the frames that were to be the baseline has passed yet with a face.
+        """
+        cutoffs = self._predictor.cutoffs
         if self._baseline is None:
-            return None
+            return rest_offsets(predicted.intensities[predicted.valid], cutoffs)
         if isinstance(self._baseline, Baseline):
             return self._baseline.intensities
         rows = slice(self._n_before, self._n_before + self._n_baseline)
-        at_rest = intensities[rows][valid[rows]]
+        at_rest = predicted.intensities[rows][predicted.valid[rows]]
         if len(at_rest) == 0:
             raise BaselineError("no face in the baseline frames {} to {}".format(*self._baseline))
-        return np.where(np.isnan(self._predictor.cutoffs), 0.0, np.median(at_rest, axis=0))
+        return np.where(np.isnan(cutoffs), 0.0, np.median(at_rest, axis=0))
 
     def _corrected(self, live: LiveCorrection, intensities: Floats, valid: bool) -> Floats:
         """Shift and clip the intensities of a live frame."""
@@ -470,32 +496,5 @@ class FaceAnalyser:
         hog = self._descriptor.hog(aligned.image)
         features = self._descriptor.compute(hog, params_local)
         nothing = np.empty(0)
-        result = FrameAnalysis(True, nothing, nothing, aligned.image, hog, params_global, params_local)
-        return result, features
-
-    def _failed_frame(self) -> FrameAnalysis:
-        """Build the result of a frame without a face; its arrays are shared, therefore read-only."""
-        arrays = (
-            np.zeros(len(self.intensity_names)),
-            np.zeros(len(self.presence_names)),
-            np.zeros((AU_SIZE, AU_SIZE, 3), np.uint8),
-            np.zeros(HOG_SHAPE, np.float32),
-            np.zeros(6, np.float32),
-            np.zeros(self._pdm.basis.shape[1], np.float32),
-        )
-        for array in arrays:
-            array.flags.writeable = False
-        return FrameAnalysis(False, *arrays)
-
-
-def _with_action_units(result: FrameAnalysis, intensities: Floats, presences: Floats) -> FrameAnalysis:
-    """Fill in the action units of a result."""
-    return FrameAnalysis(
-        result.valid,
-        intensities,
-        presences,
-        result.aligned_face,
-        result.hog,
-        result.params_global,
-        result.params_local,
-    )
+        shape = (params_global, params_local, aligned.landmarks)
+        return FrameAnalysis(True, nothing, nothing, aligned.image, hog, *shape), features

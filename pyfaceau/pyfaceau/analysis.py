@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .alignment.aligner import AU_SIZE, ShapeModel
 from .errors import BaselineError
+from .features.descriptor import HOG_SHAPE, DeformableModel
 from .state import State, as_text, from_text
 
 Floats = NDArray[np.float64]
@@ -100,6 +103,8 @@ class FrameAnalysis:
         Model fitted to the landmarks: scale in px/mm, pitch, yaw, roll in rad, x and y in px.
     params_local : ndarray of shape (m,), float32
         Its shape parameters.
+    aligned_landmarks : ndarray of shape (68, 2), float32, or None
+        The landmarks in px of `aligned_face`; None without a face.
     """
 
     valid: bool
@@ -109,6 +114,26 @@ class FrameAnalysis:
     hog: NDArray[np.float32]
     params_global: NDArray[np.float32]
     params_local: NDArray[np.float32]
+    aligned_landmarks: NDArray[np.float32] | None = None
+
+    def __repr__(self) -> str:
+        present = f"{int(self.presences.sum())} of {len(self.presences)} action units present"
+        return f"<FrameAnalysis: {present if self.valid else 'no face'}>"
+
+    @classmethod
+    def without_face(cls, n_intensities: int, n_presences: int, n_modes: int) -> FrameAnalysis:
+        """Make the result of a frame without a face; its arrays may be shared, so they are read-only."""
+        arrays = (
+            np.zeros(n_intensities),
+            np.zeros(n_presences),
+            np.zeros((AU_SIZE, AU_SIZE, 3), np.uint8),
+            np.zeros(HOG_SHAPE, np.float32),
+            np.zeros(6, np.float32),
+            np.zeros(n_modes, np.float32),
+        )
+        for array in arrays:
+            array.flags.writeable = False
+        return cls(False, *arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,3 +153,16 @@ class SequenceAnalysis:
     intensities: Floats
     presences: Floats
     valid: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        n, units = self.intensities.shape
+        return f"<SequenceAnalysis: {n} frames, a face in {int(self.valid.sum())}, {units} intensities>"
+
+
+class FittableModel(ShapeModel, DeformableModel, Protocol):
+    """What the analyser needs of a point distribution model."""
+
+    def fit_landmarks(
+        self, landmarks: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Global (6,) and local (m,) parameters of landmarks (68, 2)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pymtcnn import MTCNN, DetectorWeights
+from pymtcnn.backends import ENGINES, BackendName
 
 from .video import as_bgr
 
@@ -227,11 +228,12 @@ class HaarDetector:
         self.correction = correction
         if not self.cascade.is_file():
             raise FileNotFoundError(f"{self.cascade}: no such cascade file")
+        self._classifier = cv2.CascadeClassifier()
         try:
-            self._classifier = cv2.CascadeClassifier(str(self.cascade))
-        except cv2.error as error:
-            raise ValueError(f"{self.cascade}: OpenCV cannot read it as a cascade ({error.err})") from error
-        if self._classifier.empty():
+            loaded = self._classifier.load(str(self.cascade))
+        except (cv2.error, SystemError):  # OpenCV's binding raises either for a damaged file
+            loaded = False
+        if not loaded or self._classifier.empty():
             raise ValueError(f"{self.cascade}: OpenCV cannot read it as a cascade")
         self._lock = threading.Lock()
 
@@ -296,19 +298,17 @@ class ConstantBox:
 def make_detector(
     detector: str | FaceDetector = "mtcnn",
     weights: str | os.PathLike[str] | DetectorWeights | None = None,
-    mtcnn_backend: str = "auto",
 ) -> FaceDetector:
     """Make the detector that was asked for.
 
     Parameters
     ----------
     detector : str or object
-        ``"mtcnn"``, ``"haar"``, ``"yunet:PATH"`` with the path of YuNet's model file, or an object with
+        ``"mtcnn"``, or the name of an engine of :class:`pymtcnn.MTCNN` (``"auto"``, ``"native"``, ``"cuda"``, ...) for
+        MTCNN on it; ``"haar"``; ``"yunet:PATH"`` with the path of YuNet's model file; or an object with
         ``detect(image)``, which is returned as it is.
     weights : path-like or DetectorWeights, optional
         MTCNN's weights; those that pymtcnn finds by itself by default.
-    mtcnn_backend : str, default "auto"
-        MTCNN's engine; see :class:`pymtcnn.MTCNN`.
 
     Returns
     -------
@@ -323,6 +323,8 @@ def make_detector(
         The object has no ``detect``.
     FileNotFoundError
         The model file is not there.
+    pymtcnn.PyMTCNNError
+        The engine cannot run here, or MTCNN's weights are missing or damaged.
 
     Examples
     --------
@@ -338,16 +340,14 @@ def make_detector(
             )
         return detector
     name, _, argument = detector.partition(":")
-    if name not in DETECTORS:
-        raise ValueError(f"unknown detector {detector!r}; choose one of {', '.join(DETECTORS)}")
-    if name != "yunet" and argument:
-        raise ValueError(f"detector {name!r} takes nothing after a colon, got {detector!r}")
-    makers: dict[str, Callable[[], FaceDetector]] = {
-        "mtcnn": lambda: MTCNN(backend=cast(Any, mtcnn_backend), weights=weights),
-        "yunet": lambda: _yunet(argument),
-        "haar": HaarDetector,
-    }
-    return makers[name]()
+    if name == "yunet":
+        return _yunet(argument)
+    if name == "haar" and not argument:
+        return HaarDetector()
+    if not argument and name in ("mtcnn", "auto", *ENGINES):
+        return MTCNN(backend=cast(BackendName, "auto" if name == "mtcnn" else name), weights=weights)
+    names = ", ".join((*DETECTORS, "auto", *ENGINES))
+    raise ValueError(f"unknown detector {detector!r}; choose one of {names} (yunet as yunet:PATH)")
 
 
 def _yunet(path: str) -> YuNetDetector:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pyclnf import FaceTracker, FitParameters, LandmarkModel, MultiFaceTracker
 from pyclnf.config import EYE_PARTS
-from pymtcnn import MTCNN
+from pyclnf.open_eyes import eyes_file
 
 from ._warning import warn
+from .detectors import make_detector
 from .errors import MissingColumnsWarning
 from .faces import FaceStage
 from .models import ModelSet, choose_models
@@ -19,6 +20,7 @@ from .options import AnalysisOptions
 from .output.columns import GAZE_GROUPS
 from .people import ActionUnitModels
 from .provenance import instruction_sets, versions
+from .quality import quality_record
 
 
 class Engine:
@@ -45,6 +47,8 @@ class Engine:
     ------
     pyclnf.MissingModelError, pyclnf.ModelFileError
         A model file is missing or damaged.
+    ValueError, TypeError, FileNotFoundError
+        There is no such detector.
     """
 
     def __init__(self, options: AnalysisOptions) -> None:
@@ -52,16 +56,18 @@ class Engine:
         self.models: ModelSet = choose_models(options.models, options.landmarks)
         self.action_units = ActionUnitModels(self.models, options.au_models)
         self.landmark_model = LandmarkModel.load(self.models.landmarks)
-        self.detector: Any = options.detector
-        if isinstance(options.detector, str):
-            self.detector = MTCNN(backend=cast(Any, options.detector), weights=self.models.mtcnn)
+        self.detector = make_detector(options.detector, self.models.mtcnn)
         self.stage = FaceStage(self.landmark_model, options.intrinsics)
         self.parameters = FitParameters.for_model(self.landmark_model, wild=options.wild)
+
+    def __repr__(self) -> str:
+        return f"Engine(models={self.models.name!r}, landmarks={self.models.landmarks.stem!r})"
 
     @property
     def has_gaze(self) -> bool:
         """Whether the landmark model has the eye models that gaze needs."""
-        return {part.name for part in self.landmark_model.parts} >= {*EYE_PARTS}
+        parts = {part.name for part in self.landmark_model.parts}
+        return parts >= {*EYE_PARTS} or eyes_file(self.landmark_model.path) is not None
 
     def available(self, groups: Collection[str]) -> tuple[str, ...]:
         """Return those groups of columns that the models can give.
@@ -116,4 +122,5 @@ class Engine:
             "model_sha256": dict(self.model_hashes),
             "versions": dict(versions()),
             "instruction_sets": instruction_sets(),
+            **quality_record(self.models.name),
         }

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+INSTALL_COMMAND = "pyfaceau models install"
+INSTALL_REMEDY = f"Run `{INSTALL_COMMAND}` to get OpenFace's files"
+
+
 class PyFaceAUError(Exception):
     """Base class of every error that pyfaceau raises about files, models or results."""
 
@@ -31,6 +35,14 @@ class BaselineError(PyFaceAUError, ValueError):
 
 class CheckpointError(PyFaceAUError, ValueError):
     """A saved run cannot be used; the message names the file and says why."""
+
+
+class ManifestError(PyFaceAUError, ValueError):
+    """The list of a batch's videos cannot be used; the message names the file and the line and says why."""
+
+
+class BatchError(PyFaceAUError):
+    """A batch cannot begin or its results cannot be read; the message says why."""
 
 
 class BaselineWarning(UserWarning):

@@ -99,7 +99,7 @@ class FaceStage:
         seen = bool(fit.landmarks.any())  # all 0 until there is a first face
         shape = (self._model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
         pose = head_pose(*shape) if seen else np.full(6, np.nan)
-        gaze = estimate_gaze(self._model, fit, pose, camera) if want_gaze and seen else None
+        gaze = estimate_gaze(self._model, fit, pose, camera, frame.image) if want_gaze and seen else None
         return FrameResult(
             frame.number,
             frame.timestamp,

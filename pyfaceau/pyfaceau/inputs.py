@@ -18,9 +18,11 @@ Kind = Literal["video", "sequence", "photos"]
 ImagesAs = Literal["auto", "sequence", "photos"]
 # Files that are looked for in folders; a file that is named is opened whatever its ending.
 VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".asf", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts"}
-    | {".flv", ".3gp", ".ogv", ".mxf", ".vob", ".gif"}
-)
+    {
+        ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".asf", ".mpg", ".mpeg", ".mts", ".m2ts", ".ts",
+        ".flv", ".3gp", ".ogv", ".mxf", ".vob", ".gif",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class LiveSource:
     Attributes
     ----------
     n_frames : None
-        Nobody knows how many frames there will be.
+        A camera does not say how many frames will come.
 
     Examples
     --------
@@ -100,7 +100,7 @@ class LiveSource:
 
     @property
     def dropped(self) -> int:
-        """Frames that nobody has fetched before the next one came."""
+        """Frames that were replaced by the next one before they were fetched."""
         return self._newest.dropped
 
     @property

@@ -25,13 +25,13 @@ from pyclnf.models import (
 )
 from pyclnf.store import ModelStore
 
+from .errors import INSTALL_COMMAND, INSTALL_REMEDY
 from .prediction.files import au_files
 
 __all__ = ["OPEN_AU_FOLDER", "ModelSet", "ModelStore", "choose_models", "openface_store"]
 
 PathLike = str | os.PathLike[str]
 
-INSTALL_COMMAND = "pyfaceau models install"
 DEFAULT_GROUPS = ("clnf", "ceclm", "au", "mtcnn")
 OPEN_AU_FOLDER = Path(__file__).parent / "models_open"
 
@@ -114,7 +114,7 @@ class ModelSet:
         files = self.files()
         missing = [path for path in files if not path.is_file()]
         if missing:
-            raise MissingModelError(missing)
+            raise MissingModelError(missing, remedy=INSTALL_REMEDY)
         return {self._key(path): cached_sha256(path) for path in files}
 
     def _key(self, path: Path) -> str:
@@ -168,7 +168,7 @@ def choose_models(models: PathLike = "auto", landmarks: PathLike = "auto") -> Mo
             raise ValueError(
                 f"models must be 'auto', 'openface', 'open' or an existing folder, not {str(models)!r}"
             )
-        name, store, owner = str(folder), openface_store(folder), "OpenFace's models from a given folder"
+        name, store, owner = str(folder), openface_store(folder), "OpenFace's models from the given folder"
     try:
         chosen = _openface_set(name, store, owner, landmarks)
     except MissingModelError as missing:
@@ -181,19 +181,19 @@ def choose_models(models: PathLike = "auto", landmarks: PathLike = "auto") -> Mo
     if chosen.fallback:
         wanted = 'models="open"' if chosen.name == "open" else f'landmarks="{chosen.landmarks_kind}"'
         warn_of_choice(
-            f"{chosen.choice} Run `{INSTALL_COMMAND}` to get what is missing, or pass {wanted} to choose this "
-            "set without a warning."
+            f"{chosen.choice} Run `{INSTALL_COMMAND}` to get the missing files, or pass {wanted} to use these models "
+            "without a warning."
         )
     return chosen
 
 
 def _openface_set(name: str, store: ModelStore, owner: str, landmarks: PathLike) -> ModelSet:
-    reason = "as asked for"
+    reason = "as requested"
     fallback = False
     if landmarks == "auto":
         best = best_landmarks(store)
         main, fallback = best.path, best.without is not None
-        reason = "their best form" if best.without is None else f"because {because(best.without)}"
+        reason = "the best that OpenFace has" if best.without is None else because(best.without)
     else:
         main = _landmark_path(landmarks, lambda kind: main_model_path(store, kind))
     kind = landmark_kind(main)
@@ -202,7 +202,7 @@ def _openface_set(name: str, store: ModelStore, owner: str, landmarks: PathLike)
         mtcnn = store.complete("mtcnn", f"{_MTCNN_FOLDER}/{_MTCNN_FILES[0]}")
     except MissingModelError:  # pymtcnn finds the same weights elsewhere
         mtcnn = None
-    sentence = f"{owner} with {_label(landmarks, kind)}, {reason}."
+    sentence = _sentence(owner, landmarks, kind, reason)
     return ModelSet(name, main, kind, dynamic, dynamic.parent / _STATIC, mtcnn, sentence, fallback, store)
 
 
@@ -213,10 +213,10 @@ def _open_set(landmarks: PathLike, without: MissingModelError | None = None) -> 
     if missing:
         raise MissingModelError(missing, remedy="Install pyfaceau again, with its open action-unit models")
     kind = landmark_kind(main)
-    reason = "as asked for"
+    reason = "as requested"
     if without is not None:
-        reason = f"because {because(without)}; their values are not interchangeable with those of OpenFace's models"
-    sentence = f"The open models with {_label(landmarks, kind)}, {reason}."
+        reason = f"{because(without)}; their values are not interchangeable with those of OpenFace's models"
+    sentence = _sentence("The open models", landmarks, kind, reason)
     return ModelSet("open", main, kind, dynamic, static, None, sentence, without is not None, None)
 
 
@@ -238,6 +238,8 @@ def _landmark_path(landmarks: PathLike, of_kind: Callable[[str], Path]) -> Path:
     return path
 
 
-def _label(landmarks: PathLike, kind: LandmarkKind) -> str:
+def _sentence(owner: str, landmarks: PathLike, kind: LandmarkKind, reason: str) -> str:
     given = landmarks != "auto" and landmarks not in LABELS
-    return f"a given {LABELS[kind]} landmark model" if given else f"{LABELS[kind]} landmarks"
+    what = f"the given {LABELS[kind]} landmark model" if given else f"{LABELS[kind]} landmarks"
+    comma = "" if reason.startswith("because") else ","
+    return f"{owner} are used with {what}{comma} {reason}."

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from .detectors import FaceDetector
 from .faces import Intrinsics
 from .output.columns import DEFAULT_GROUPS, Include, check_groups
 from .people import AUModelChoice
@@ -25,8 +26,8 @@ class AnalysisOptions:
 
     Attributes
     ----------
-    models, landmarks, detector, include, au_models, max_faces, stable_ids, wild, fx, fy, cx, cy, threads, every,
-    timestamps
+    models, landmarks, detector, include, au_models, max_faces, stable_ids, recognise, wild, fx, fy, cx, cy, \
+    threads, every, timestamps
         See :class:`~pyfaceau.FullPythonAUPipeline`. `include` is kept as a tuple in the order of the columns;
         `threads` None stands for two, or one where the machine has one.
     number_format : {"plain", "openface", "openface-compact"}
@@ -47,11 +48,12 @@ class AnalysisOptions:
 
     models: PathLike = "auto"
     landmarks: PathLike = "auto"
-    detector: Any = "auto"
+    detector: str | FaceDetector = "mtcnn"
     include: Include = DEFAULT_GROUPS
     au_models: AUModelChoice = "dynamic"
     max_faces: int = 1
     stable_ids: bool = True
+    recognise: bool = True
     wild: bool = False
     fx: float | None = None
     fy: float | None = None

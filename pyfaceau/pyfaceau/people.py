@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -20,10 +20,14 @@ from .analysis import Baseline, BaselineFrames, SequenceAnalysis
 from .errors import BaselineError
 from .models import ModelSet
 from .prediction import AUPredictor, read_au_models
+from .returning import Track, finish_together, same_people
 from .state import State, part_of, under
 
 AUModelChoice = Literal["dynamic", "static", "both"]
 _STATIC_SUFFIX = "_static"
+MEMORY_FOR_RETURN = (
+    64_000_000  # bytes, of those who have left and may be recognised; some 300 short appearances
+)
 
 Floats = NDArray[np.float64]
 
@@ -126,6 +130,8 @@ class People:
         The person at rest, as for `FaceAnalyser`.
     keep_history : bool
         Whether there will be a final pass.
+    recognise : bool
+        Find people who came back under a new number, at the end.
     spool : path-like, optional
         Folder for the histories of the faces, which are kept in memory otherwise.
     """
@@ -137,9 +143,11 @@ class People:
         live: bool = False,
         baseline: Baseline | BaselineFrames | None = None,
         keep_history: bool = True,
+        recognise: bool = False,
         spool: str | os.PathLike[str] | None = None,
     ) -> None:
         self._models = models
+        self.recognises = recognise
         self._live = live
         self._baseline = baseline
         self._keeps_history = keep_history
@@ -148,6 +156,7 @@ class People:
         self._away: dict[int, State] = {}
         self._gone: dict[int, SequenceAnalysis] = {}
         self._learnt: set[int] = set()  # of those gone, whose baseline was learnt
+        self._unneeded: list[Path] = []  # rows in files that only an earlier checkpoint refers to
 
     def analyser(self, face_id: int) -> FaceAnalyser:
         """Analyser of a face that is in the picture."""
@@ -172,8 +181,28 @@ class People:
             return
         for face_id in [n for n in self._present if n not in present]:
             self._away[face_id] = self._present.pop(face_id).state()
-        for face_id in [n for n in self._away if n not in expected]:
+        departed = [n for n in self._away if n not in expected]
+        if self._keeps_history and self.recognises:
+            # They may be recognised at the end; of many, those who left first are given up.
+            sizes = {n: sum(array.nbytes for array in self._away[n].values()) for n in departed}
+            spare = sum(sizes.values()) - MEMORY_FOR_RETURN
+            departed = [n for n, before in _running_total(sizes) if before < spare]
+        for face_id in departed:
             self._fold(face_id, self._away.pop(face_id))
+
+    def returned(self) -> dict[int, int]:
+        """Find out who came back under a new number.
+
+        Returns
+        -------
+        dict of int to int
+            Number under which a person was seen first, by each later one.
+        """
+        if not self.recognises:
+            return {}
+        packed = {n: analyser.state() for n, analyser in self._present.items()} | self._away
+        found = same_people(Track.of(face_id, state) for face_id, state in packed.items())
+        return {face_id: person for face_id, person in found.items() if face_id != person}
 
     def baseline(self, source: str) -> Baseline:
         """Take the one face that was processed for a person at rest."""
@@ -209,13 +238,38 @@ class People:
             *self.learnt_baselines()
         }:
             raise BaselineError("no face in the baseline frames {} to {}; choose others".format(*asked))
-        return self._arranged(face_ids, final=True)
+        final = self._finished()
+        return self._arranged(face_ids, final)
 
     def raw(self, face_ids: Sequence[NDArray[np.int64]]) -> Arranged:
         """Arrange the values as they were predicted, where there can be no final pass; see `finish`."""
-        return self._arranged(face_ids, final=False)
+        raw = {n: analyser.raw() for n, analyser in self._analysers()}
+        return self._arranged(face_ids, raw | self._gone)
 
-    def _arranged(self, face_ids: Sequence[NDArray[np.int64]], *, final: bool) -> Arranged:
+    def _finished(self) -> dict[int, SequenceAnalysis]:
+        """Make the final pass of everyone; people who came back are one sequence."""
+        analysers = dict(self._analysers())
+        groups: dict[int, list[int]] = {n: [n] for n in analysers}
+        for face_id, person in self.returned().items():
+            groups[person] += groups.pop(face_id)
+        final = dict(self._gone)
+        for members in map(sorted, groups.values()):  # in the order of their coming
+            if len(members) == 1:
+                final[members[0]] = analysers[members[0]].finish()
+                continue
+            states = [self._away.get(n) or self._present[n].state() for n in members]
+            parts = finish_together([analysers[n] for n in members], states)
+            final |= dict(zip(members, parts, strict=True))
+        return final
+
+    def _analysers(self) -> Iterator[tuple[int, FaceAnalyser]]:
+        yield from self._present.items()
+        for face_id in self._away:
+            yield face_id, self._unpacked(face_id)
+
+    def _arranged(
+        self, face_ids: Sequence[NDArray[np.int64]], values: Mapping[int, SequenceAnalysis]
+    ) -> Arranged:
         owner = np.concatenate(face_ids) if len(face_ids) else np.empty(0, np.int64)
         intensities = np.full((len(owner), len(self._models.intensity_names)), np.nan)
         presences = np.full((len(owner), len(self._models.presence_names)), np.nan)
@@ -224,10 +278,9 @@ class People:
         numbers, starts = np.unique(owner[order], return_index=True)
         rows_of = dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)) if len(owner) else {}
         for face_id, rows in rows_of.items():
-            found = self._gone.get(face_id)
-            if found is None:
-                analyser = self._present.get(face_id) or self._unpacked(face_id)
-                found = analyser.finish() if final else analyser.raw()
+            if face_id not in values:
+                continue
+            found = values[face_id]
             rows = rows[: len(found.valid)]
             intensities[rows] = found.intensities[: len(rows)]
             presences[rows] = found.presences[: len(rows)]
@@ -246,6 +299,12 @@ class People:
             state[f"gone.{face_id}.presences"] = rows.presences
             state[f"gone.{face_id}.valid"] = rows.valid
         return state
+
+    def tidy(self) -> None:
+        """Remove files of those who have gone, once a checkpoint no longer needs them."""
+        for folder in self._unneeded:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._unneeded = []
 
     def restore(self, state: State) -> None:
         """Go on from what `state` returned.
@@ -297,7 +356,15 @@ class People:
         if analyser.baseline_is_learnt:
             self._learnt.add(face_id)
         if self._spool is not None:
-            shutil.rmtree(self._spool / f"face-{face_id}", ignore_errors=True)
+            self._unneeded.append(self._spool / f"face-{face_id}")
+
+
+def _running_total(sizes: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield each key with the sum of the values before it."""
+    total = 0
+    for key, size in sizes.items():
+        yield key, total
+        total += size
 
 
 def _numbers(state: State, prefix: str) -> list[int]:

@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from . import migration
 from ._deprecation import renamed_arguments
+from ._html import pipeline_html
 from .analysis import Baseline, BaselineFrames, checked_frames
+from .detectors import FaceDetector
 from .engine import Engine
 from .errors import ProcessingError
 from .images import PhotographMethods
@@ -46,8 +49,8 @@ class FullPythonAUPipeline(PhotographMethods):
     landmarks : {"auto", "ceclm", "clnf"} or path-like
         Landmark model, or the path of a main model file. "auto": CE-CLM if it is installed, else CLNF.
     detector : str or FaceDetector
-        Face detector: a backend of :class:`pymtcnn.MTCNN` by name, or any object with ``detect(image)`` whose
-        boxes enclose faces from chin to eyebrows.
+        Face detector: "mtcnn", an engine of :class:`pymtcnn.MTCNN`, "haar", "yunet:PATH", or any object with
+        ``detect(image)`` whose boxes enclose faces from chin to eyebrows; see :mod:`pyfaceau.detectors`.
     include : collection of str, or "openface"
         Groups of columns: "gaze", "pose", "landmarks", "landmarks_3d", "pdm", "aus". "openface" means all,
         with OpenFace's 714 columns.
@@ -56,10 +59,14 @@ class FullPythonAUPipeline(PhotographMethods):
         median face. "static": nothing person-specific, which keeps a face's tone at rest. "both": one pass,
         static columns end in ``_static``.
     max_faces : int
-        Most faces to follow in a video; more than one gives rows of several ``face_id`` a frame.
+        Most faces to follow in a video; more than one gives rows with several values of ``face_id`` in a frame.
     stable_ids : bool
         With several faces, a newcomer gets a new number and a face that comes back soon its old one. False: the
         number is that of the tracker, as in OpenFace, so a newcomer gets that of somebody who has gone.
+    recognise : bool
+        With several faces and `stable_ids`, people who come back under a new number get their old one in the
+        finished table, by what they look like; their frames are then one sequence. See
+        :mod:`pyfaceau.returning` for how sure that is.
     wild : bool
         OpenFace's settings for faces in difficult images: larger search areas, slower.
     fx, fy, cx, cy : float, optional
@@ -92,16 +99,18 @@ class FullPythonAUPipeline(PhotographMethods):
     """
 
     @renamed_arguments(mtcnn_backend="detector")
+    @migration.accepts_old(migration.old_constructor_arguments)
     def __init__(
         self,
         models: PathLike = "auto",
         landmarks: PathLike = "auto",
-        detector: Any = "auto",
+        detector: str | FaceDetector = "mtcnn",
         *,
         include: Include = DEFAULT_GROUPS,
         au_models: AUModelChoice = "dynamic",
         max_faces: int = 1,
         stable_ids: bool = True,
+        recognise: bool = True,
         wild: bool = False,
         fx: float | None = None,
         fy: float | None = None,
@@ -120,6 +129,7 @@ class FullPythonAUPipeline(PhotographMethods):
                 au_models=au_models,
                 max_faces=max_faces,
                 stable_ids=stable_ids,
+                recognise=recognise,
                 wild=wild,
                 fx=fx,
                 fy=fy,
@@ -151,6 +161,8 @@ class FullPythonAUPipeline(PhotographMethods):
             f"FullPythonAUPipeline(models={self.models.name!r}, landmarks={self.models.landmarks.stem!r}, "
             f"au_models={self.options.au_models!r}, max_faces={self.options.max_faces})"
         )
+
+    _repr_html_ = pipeline_html
 
     @property
     def options(self) -> AnalysisOptions:
@@ -224,7 +236,7 @@ class FullPythonAUPipeline(PhotographMethods):
         sinks : sequence of Sink
             They receive the frames from here on.
         spool : path-like, optional
-            The folder of the run that was saved, if it had one.
+            The folder of the saved run, if it had one.
 
         Raises
         ------
@@ -238,6 +250,7 @@ class FullPythonAUPipeline(PhotographMethods):
         self._by_frame = None
 
     @renamed_arguments(columns="include", neutral="baseline")
+    @migration.accepts_old(migration.old_video_arguments)
     def process_video(
         self,
         path: PathLike,
@@ -277,7 +290,7 @@ class FullPythonAUPipeline(PhotographMethods):
         Returns
         -------
         pandas.DataFrame
-            One row a face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of
+            One row for each face and frame: ``frame, face_id, timestamp, confidence, success``, then the groups of
             `include` with OpenFace's names and units, NaN where there is no face. Action units are there in frames
             that the validator accepts (`FrameResult.valid`). With "openface", rows without a face hold what OpenFace
             writes. ``.attrs`` holds models, their SHA-256, versions and choices.
@@ -405,6 +418,7 @@ class FullPythonAUPipeline(PhotographMethods):
                 ) from error
             return run.finish()
 
+    @migration.accepts_old(migration.old_frame_arguments)
     def process_frame(self, frame: Frame, timestamp: float = float("nan")) -> FrameResult:
         """Analyse the next frame of a sequence; `reset` begins a new one.
 

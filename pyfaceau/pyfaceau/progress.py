@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
+from html import escape
+from typing import Any, TypeAlias
 
 ProgressCallback: TypeAlias = Callable[[int, int | None], None]
-"""Called with what is done and what there is in all (None where nobody knows)."""
+"""Called with what is done and what there is in all (None if that is unknown)."""
+
+_NOTEBOOK_SECONDS = 0.25  # between two pictures of the bar
 
 
 def _silent(done: int, total: int | None) -> None:
-    """Report to nobody."""
+    """Ignore the report."""
 
 
 @contextmanager
@@ -21,7 +27,8 @@ def progress_reporter(progress: bool | ProgressCallback, label: str) -> Iterator
     Parameters
     ----------
     progress : bool or callable
-        True shows a bar on stderr, False nothing; a callable is used as it is.
+        True shows a bar, in a notebook as part of the cell's output and else on stderr; False nothing; a callable
+        is used as it is.
     label : str
         What is under way, shown beside the bar.
 
@@ -35,6 +42,10 @@ def progress_reporter(progress: bool | ProgressCallback, label: str) -> Iterator
         return
     if not progress:
         yield _silent
+        return
+    if _in_notebook():
+        with _notebook_bar(label) as report:
+            yield report
         return
     # Imported here, as rich is slow to import and not everyone shows a bar.
     from rich.console import Console
@@ -52,3 +63,41 @@ def progress_reporter(progress: bool | ProgressCallback, label: str) -> Iterator
             bar.update(task, completed=done, total=None if total is None else max(total, done), rate=rate)
 
         yield report
+
+
+def _in_notebook() -> bool:
+    """Whether output goes to a notebook; IPython is only asked if somebody has imported it."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+@contextmanager
+def _notebook_bar(label: str) -> Iterator[ProgressCallback]:
+    """Show a bar as plain HTML: it needs no widgets, and its last state stays in a saved notebook."""
+    display: Any = importlib.import_module("IPython.display")
+    start = shown = time.monotonic()
+    state: tuple[int, int | None] = (0, None)
+    handle = display.display(display.HTML(_bar_html(label, *state, 0.0)), display_id=True)
+
+    def report(done: int, total: int | None) -> None:
+        nonlocal shown, state
+        state = (done, total)
+        now = time.monotonic()
+        if now - shown >= _NOTEBOOK_SECONDS:
+            shown = now
+            handle.update(display.HTML(_bar_html(label, done, total, now - start)))
+
+    try:
+        yield report
+    finally:
+        handle.update(display.HTML(_bar_html(label, *state, time.monotonic() - start)))
+
+
+def _bar_html(label: str, done: int, total: int | None, seconds: float) -> str:
+    most = None if total is None else max(total, done)
+    rate = f", {done / seconds:.0f} frames/s" if seconds > 0 and done else ""
+    left = f", {(most - done) * seconds / done:.0f} s left" if most and done and done < most else ""
+    count = f"{done} of {most}" if most else f"{done}"
+    bar = f'<progress max="{most}" value="{done}"></progress> ' if most else ""
+    return f"<div>{escape(label)} {bar}{count} frames{rate}{left}</div>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ class FrameResult:
     frame : int
         Number of the frame, from 1.
     timestamp : float
-        Seconds; NaN where nobody gave a frame rate.
+        Seconds; NaN where the frame rate is unknown.
     face_id : int
         Which face; 0 where one face is followed.
     tracked : bool
@@ -84,3 +85,18 @@ class FrameResult:
         return (
             f"<FrameResult frame {self.frame}, face {self.face_id}: {state}{', ' + units if units else ''}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Show the face, its landmarks and its action units in a notebook."""
+        from ._html import result_html
+
+        return result_html(self)
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a value under the key that it has in the dictionaries of pyfaceau 1.x, with a warning."""
+        from .migration import old_result_value
+
+        return old_result_value(self, key)
+
+    # Without this, Python would take an object with __getitem__ for a sequence and count its items from 0.
+    __iter__ = None

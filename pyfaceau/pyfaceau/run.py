@@ -32,6 +32,7 @@ from .people import People
 from .progress import ProgressCallback, progress_reporter
 from .provenance import camera_record
 from .result import FrameResult
+from .returning import SHORT
 from .running import Overlap, TrackedFrame
 from .saved_runs import save_run
 from .video import BGRImage, FrameSource, VideoFrame, as_bgr
@@ -81,6 +82,8 @@ class AnalysisRun:
         Frames taken in so far, over all parts.
     parts : list
         One entry for each source, such as the files of one person.
+    overlaps : bool
+        Whether `results` works on the landmarks of later frames beside the rest of a frame, on a second core.
 
     Examples
     --------
@@ -119,6 +122,7 @@ class AnalysisRun:
         self.number_format: NumberFormat = number_format
         self.frames_done = 0
         self.baseline = baseline
+        self.overlaps = mode != "live"
         self.engine = engine
         self._sinks = tuple(GuardedSink.around(sink) for sink in sinks)
         self._spool = None if spool is None else Path(spool)
@@ -128,6 +132,7 @@ class AnalysisRun:
             live=mode == "live",
             baseline=baseline,
             keep_history=mode == "offline",
+            recognise=engine.options.recognise and engine.options.stable_ids and engine.options.max_faces > 1,
             spool=spool,
         )
         self._images = engine.action_units.for_images() if mode == "images" else None
@@ -210,7 +215,7 @@ class AnalysisRun:
             timestamps=self.engine.options.timestamps,
             max_frames=max_frames,
         )
-        with Overlap(self, _IN_FLIGHT_LIVE if live else _IN_FLIGHT) as self._overlap:
+        with Overlap(self, _IN_FLIGHT if self.overlaps else _IN_FLIGHT_LIVE) as self._overlap:
             try:
                 yield from self._overlap.results(fresh)
             finally:
@@ -320,6 +325,7 @@ class AnalysisRun:
                 for table, r, c in zip(rows, values.intensities, values.presences, strict=True)
                 if isinstance(table, ResultTable)
             ]
+        returned = self.people.returned()
         for table, part in zip(tables, self.parts, strict=True):
             table.attrs.update(part.attrs)
             if short:
@@ -328,6 +334,10 @@ class AnalysisRun:
             if failed:
                 table.attrs["side_outputs_failed"] = failed
             table.attrs["final_pass"] = error is None and self.mode == "offline"
+            if self.people.recognises:
+                table["face_id"] = table["face_id"].replace(returned)
+                table.attrs["people"] = _people_in(table)
+                table.attrs["returned_faces"] = {str(n): person for n, person in sorted(returned.items())}
             if self.baseline is not None:
                 table.attrs["baseline"] = self._baseline_record()
         return tables, error
@@ -372,6 +382,7 @@ class AnalysisRun:
         """
         self.settle()
         save_run(self, path)
+        self.people.tidy()
 
     def __enter__(self) -> AnalysisRun:
         """Use as a context manager to be sure that the sinks are closed."""
@@ -461,3 +472,9 @@ class AnalysisRun:
         if isinstance(self.baseline, Baseline):
             return {"source": self.baseline.source, **learnt}
         return {"frames": list(self.baseline or ()), **learnt}
+
+
+def _people_in(table: pd.DataFrame) -> list[int]:
+    """Faces that are there for a second or so; shorter appearances are often no face at all."""
+    frames = table.loc[table["success"] == 1, "face_id"].value_counts()
+    return sorted(int(face_id) for face_id in frames.index[frames >= SHORT])

@@ -121,7 +121,8 @@ def _keep(
     if isinstance(error, FinalPassError):
         raise FinalPassError(f"{error}{kept}", tables[-1], [*results, *tables[:-1]]) from error
     partial = tables[complete] if len(tables) > complete else pd.DataFrame()
-    message = f"{failed[0]}: failed after {len(partial)} rows: {error}{kept}"
+    name = failed[0] if failed else "the end of the run"
+    message = f"{name}: failed after {len(partial)} rows: {error}{kept}"
     raise ProcessingError(message, partial, [*results, *tables[:complete]]) from error
 
 

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pyfaceau.action_units import AU_NAMES
 from pyfaceau.demo import DEMO_CLIP, DEMO_TRUTH, DemoReport, run_demo
 from pyfaceau.models import OPEN_AU_FOLDER
 from pyfaceau.prediction.files import read_au_models
+from pyfaceau.quality import model_quality
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -50,14 +52,25 @@ def test_face_is_tracked_all_the_time(report):
 
 def test_results_are_written(report):
     assert len(pd.read_csv(report.csv)) == report.frames == frames_of(report.overlay)
-    if report.plot is not None:
-        assert cv2.imread(str(report.plot)) is not None
+    assert cv2.imread(str(report.plot)) is not None
 
 
 def test_table_names_every_unit_and_file(report):
     text = report.table()
     assert all(name in text for name in report.correlations)
-    assert str(report.csv) in text
+    assert all(str(path) in text for path in (report.csv, report.plot, report.overlay))
+
+
+def test_all_units_are_shown_and_what_the_demo_is_no_evidence_of(report):
+    text = report.table()
+    assert not set(report.others) & set(report.correlations)
+    assert len(report.others) + len(report.correlations) == 17
+    for unit in report.others:
+        assert f"{unit} {AU_NAMES[unit]}" in text
+    assert "no evidence of how good the models are" in text
+    assert all(
+        f"{unit} {AU_NAMES[unit]} (hint)" in text for unit, each in model_quality().items() if each.hint
+    )
 
 
 @pytest.mark.parametrize("view", ["dynamic", "static"])

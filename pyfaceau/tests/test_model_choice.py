@@ -53,17 +53,17 @@ def test_auto_takes_openface_with_ceclm_when_all_is_installed_and_is_silent(tmp_
     chosen = choose_models()
     assert (chosen.name, chosen.landmarks_kind, chosen.fallback) == ("openface", "ceclm", False)
     assert chosen.landmarks == root / MODEL / "main_ceclm_general.txt"
-    assert chosen.choice == "OpenFace's models with CE-CLM landmarks, their best form."
+    assert chosen.choice == "OpenFace's models are used with CE-CLM landmarks, the best that OpenFace has."
 
 
 @pytest.mark.parametrize("name", ["auto", "openface", "folder"])
 def test_without_cen_files_openface_with_clnf_is_taken_and_warned_of(tmp_path, name):
     root = install(tmp_path, without="cen_patches")
-    with pytest.warns(ModelChoiceWarning, match='4 files of OpenFace are missing.*landmarks="clnf"'):
+    with pytest.warns(ModelChoiceWarning, match='4 of OpenFace.s files are missing.*landmarks="clnf"'):
         chosen = choose_models(tmp_path if name == "folder" else name)
     assert (chosen.landmarks_kind, chosen.fallback) == ("clnf", True)
     assert chosen.landmarks == root / MODEL / "main_clnf_general.txt"
-    assert "CLNF landmarks, because 4 files" in chosen.choice
+    assert "CLNF landmarks because 4 of OpenFace's files" in chosen.choice
     assert str(tmp_path) not in chosen.choice
 
 
@@ -73,18 +73,18 @@ def test_without_openface_the_open_pack_is_taken_and_warned_of():
     ):
         chosen = choose_models()
     assert (chosen.name, chosen.landmarks_kind, chosen.fallback) == ("open", "ceclm", True)
-    assert chosen.choice.startswith("The open models with CE-CLM landmarks, because")
+    assert chosen.choice.startswith("The open models are used with CE-CLM landmarks because")
 
 
 def test_without_action_unit_files_the_open_pack_is_taken(tmp_path):
     install(tmp_path, without="AU_all_best")
-    with pytest.warns(ModelChoiceWarning, match="1 file of OpenFace is missing"):
+    with pytest.warns(ModelChoiceWarning, match="1 of OpenFace's files is missing"):
         assert choose_models().name == "open"
 
 
 def test_ceclm_that_openface_lacks_is_that_of_the_open_pack_with_a_warning(tmp_path):
     install(tmp_path, without="cen_patches")
-    with pytest.warns(ModelChoiceWarning, match="open models with CE-CLM landmarks"):
+    with pytest.warns(ModelChoiceWarning, match="open models are used with CE-CLM landmarks"):
         chosen = choose_models(landmarks="ceclm")
     assert (chosen.name, chosen.landmarks_kind) == ("open", "ceclm")
 
@@ -95,7 +95,7 @@ def test_ceclm_that_openface_lacks_is_that_of_the_open_pack_with_a_warning(tmp_p
 def test_what_was_asked_for_by_name_is_not_warned_of(tmp_path, name, landmarks):
     install(tmp_path, without="cen_patches")
     chosen = choose_models(name, landmarks)
-    assert chosen.choice.endswith("as asked for.")
+    assert chosen.choice.endswith(", as requested.")
     assert not chosen.fallback
 
 
@@ -140,7 +140,7 @@ def test_landmarks_may_be_any_main_file(tmp_path):
     (tmp_path / "own.txt").write_text("PDM p.txt\nPatchesCCNF c.txt")
     chosen = choose_models("open", own)
     assert (chosen.landmarks, chosen.landmarks_kind) == (own, "clnf")
-    assert "a given CLNF landmark model" in chosen.choice
+    assert "the given CLNF landmark model" in chosen.choice
 
 
 def test_wrong_arguments_say_what_to_pass(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pyfaceau.cli.app import app
+from pyfaceau.demo import DEMO_CLIP
 from pyfaceau.output import read_hog, read_openface_csv
 
 MODEL = "model/main_clnf_general.txt"
@@ -125,3 +126,14 @@ def test_input_that_fails_is_named_and_the_others_go_on(run, shared, tmp_path):
     assert result.exit_code == 1
     assert "broken.avi: not a video" in result.output
     assert names_in(tmp_path / "out") == ["clip.csv", "clip.csv.json", "clip_of_details.txt"]
+
+
+def test_gaze_that_the_models_cannot_give_is_left_out_with_a_warning(tmp_path):
+    folder = first_frames(DEMO_CLIP, tmp_path / "face", 3)
+    options = ("-fdir", str(folder), "-out_dir", str(tmp_path), "-gaze", "-pose", "--models", "open")
+    result = CliRunner().invoke(app, ["openface", *options])
+    assert result.exit_code == 0, result.output
+    header = (tmp_path / "face.csv").read_text().splitlines()[0]
+    assert "pose_Tx" in header
+    assert "gaze" not in header
+    assert "have no eye models" in result.output

@@ -72,6 +72,8 @@ def extract_fhog(
     filter_rows_padding: int = 1,
     filter_cols_padding: int = 1,
     out: NDArray[np.float32] | None = None,
+    *,
+    num_bins: int = FEATURES_PER_CELL,
 ) -> NDArray[np.float32]:
     """FHOG features of an image, as `dlib::extract_fhog_features` computes them.
 
@@ -89,6 +91,8 @@ def extract_fhog(
         rows and ``filter_cols_padding - 1`` columns of zeros, half of them on each side.
     out : ndarray of shape ``fhog_shape(...)``, float32, C-contiguous, optional
         Where to write the features; saves the allocation.
+    num_bins : int, optional
+        31, for scripts that name it; FHOG has no other number.
 
     Returns
     -------
@@ -122,6 +126,10 @@ def extract_fhog(
     >>> extract_fhog(np.zeros((112, 112, 3), np.uint8)).shape
     (12, 12, 31)
     """
+    if num_bins != FEATURES_PER_CELL:
+        raise ValueError(
+            f"FHOG has {FEATURES_PER_CELL} values in each cell, so num_bins cannot be {num_bins}"
+        )
     pixels = _checked_image(image)
     shape = fhog_shape(pixels.shape[0], pixels.shape[1], cell_size, filter_rows_padding, filter_cols_padding)
     if out is None:
@@ -132,10 +140,34 @@ def extract_fhog(
     return out
 
 
+def extract_fhog_features(image: NDArray[Any], cell_size: int = 8) -> NDArray[np.float64]:
+    """FHOG features as one vector, as in pyfhog 0.1; new code uses `extract_fhog`.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W) or (H, W, 3), uint8 or float32
+        Channels in the order blue, green, red.
+    cell_size : int, optional
+        Side of a cell in pixels.
+
+    Returns
+    -------
+    ndarray of shape (H' W' 31,), float64
+        The values of `extract_fhog` in the order rows, columns, values of a cell.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `extract_fhog`.
+    """
+    return extract_fhog(image, cell_size).ravel().astype(np.float64)
+
+
 def _checked_image(image: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the image as uint8 with packed rows, or say what is wrong with it."""
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a numpy array, got {type(image).__name__}")
+    image = np.asarray(image)  # not numpy.matrix, which stays two-dimensional whatever is done to it
     if image.dtype not in (np.uint8, np.float32):
         raise TypeError(f"image must be uint8 or float32, got {image.dtype}; convert it to 0..255 first")
     if image.size == 0:

@@ -7,7 +7,7 @@ import concurrent.futures
 import numpy as np
 import pytest
 
-from pyfhog import extract_fhog, fhog_shape
+from pyfhog import _core, extract_fhog, extract_fhog_features, fhog_shape
 from pyfhog.fhog_numpy import fhog
 
 
@@ -150,3 +150,34 @@ def test_size_must_be_positive(name):
 def test_wrong_buffer_is_refused_with_the_reason(out, error, message):
     with pytest.raises(error, match=message):
         extract_fhog(np.zeros((112, 112), np.uint8), out=out)
+
+
+def test_names_and_arguments_of_earlier_versions_work():
+    image = np.random.default_rng(3).integers(0, 256, (112, 112, 3), np.uint8)
+    features = extract_fhog_features(image, cell_size=8)
+    assert (features.shape, features.dtype) == ((4464,), np.float64)
+    np.testing.assert_array_equal(features, extract_fhog(image, num_bins=31).ravel())
+    with pytest.raises(ValueError, match="num_bins cannot be 18"):
+        extract_fhog(image, num_bins=18)
+
+
+@pytest.mark.parametrize("cell_size", [0, -1, -(2**31), 65537])
+@pytest.mark.parametrize("padding", [(1, 1)])
+def test_compiled_form_refuses_impossible_cells(cell_size, padding):
+    with pytest.raises(ValueError, match="1 to 65536"):
+        _core.extract_fhog(
+            np.zeros((64, 64), np.uint8), cell_size, *padding, np.zeros((6, 6, 31), np.float32)
+        )
+
+
+@pytest.mark.parametrize("padding", [(0, 1), (1, 0), (-3, 1), (1, -(2**31)), (2**31 - 1, 1)])
+def test_compiled_form_refuses_impossible_padding(padding):
+    with pytest.raises(ValueError, match="1 to 65536"):
+        _core.extract_fhog(np.zeros((64, 64), np.uint8), 8, *padding, np.zeros((6, 6, 31), np.float32))
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_matrix_is_taken_as_a_plain_array():
+    plain = np.random.default_rng(0).integers(0, 256, (64, 80), np.uint8)
+    for image in (plain, plain.T, plain.astype(np.float32)):
+        np.testing.assert_array_equal(extract_fhog(np.matrix(image)), extract_fhog(image))

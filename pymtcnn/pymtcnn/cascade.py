@@ -169,7 +169,7 @@ def _squares(candidates: _Candidates, size: tuple[int, int]) -> _Candidates:
     """Regressed squares to crop for the next stage."""
     squares = rectify(apply_regression(candidates.boxes, candidates.offsets))
     moved = _Candidates(squares, candidates.scores, candidates.offsets)
-    # OpenFace throws on a box outside the frame; here it is no candidate.
+    # OpenFace throws on a box outside the frame; here it is not a candidate.
     return moved.select(_touching(squares, size))
 
 

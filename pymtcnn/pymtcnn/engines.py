@@ -223,7 +223,7 @@ def stand_in(name: str, reason: str, weights: DetectorWeights, options: EngineOp
 
 def _warn(message: str) -> None:
     _log.warning("%s", message)
-    warnings.warn(message, BackendWarning, stacklevel=4)
+    warnings.warn(message, BackendWarning, stacklevel=5)  # the line that makes the detector, or runs it
 
 
 def _on_processor(weights: DetectorWeights, options: EngineOptions) -> Backend:
@@ -276,7 +276,10 @@ def _worthwhile_device(weights: DetectorWeights, options: EngineOptions) -> Back
 
 
 def _probe_times(weights: DetectorWeights, options: EngineOptions) -> dict[str, float]:
-    """Measure once a machine: later processes read the figures, so that they choose alike."""
+    """Measure once a machine: later processes read the figures, so that they choose alike.
+
+    A device that does not start is tried again the next time.
+    """
     facts = {
         "node": platform.node(),
         "cpu": platform.processor(),
@@ -295,7 +298,8 @@ def _probe_times(weights: DetectorWeights, options: EngineOptions) -> dict[str, 
         times["cuda"] = probe(create_engine("cuda", weights, replace(options, provider=None)))
     except BackendError as error:
         _log.warning("backend 'cuda' cannot be used: %s", error)
-    write_json(path, {"milliseconds": times, "facts": facts})
+    else:
+        write_json(path, {"milliseconds": times, "facts": facts})
     return times
 
 

@@ -27,7 +27,7 @@ def as_bgr(image: NDArray[Any]) -> NDArray[np.uint8] | NDArray[np.float32]:
     Raises
     ------
     TypeError
-        `image` is no array, or has another dtype.
+        `image` is not an array, or has another dtype.
     ValueError
         `image` is empty, has another shape, or holds values that are not finite.
     """
@@ -36,6 +36,7 @@ def as_bgr(image: NDArray[Any]) -> NDArray[np.uint8] | NDArray[np.float32]:
             f"image must be a NumPy array, not {type(image).__name__}; "
             "a failed cv2.imread or an exhausted video gives None"
         )
+    image = np.asarray(image)  # not numpy.matrix, which stays two-dimensional whatever is done to it
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
         forms = "(H, W) or (H, W, 1) grey, (H, W, 3) BGR or (H, W, 4) BGRA"
         raise ValueError(f"image has shape {image.shape}; pass {forms}")
@@ -57,4 +58,4 @@ def as_bgr(image: NDArray[Any]) -> NDArray[np.uint8] | NDArray[np.float32]:
         raise TypeError(f"image has dtype {image.dtype}; pass uint8, uint16, or float32 on the scale 0..255")
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         pixels = np.broadcast_to(pixels.reshape(*pixels.shape[:2], 1), (*pixels.shape[:2], 3))
-    return np.ascontiguousarray(pixels)
+    return np.require(pixels, requirements=("C", "A"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import pytest
+from mtcnn_engines import engine_detector
 from numpy.typing import NDArray
 
-from pymtcnn import MTCNN, DetectorWeights, EngineOptions, load_weights
+from pymtcnn import MTCNN, DetectorWeights, load_weights
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -40,17 +40,6 @@ def astronaut() -> NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def weights() -> DetectorWeights:
     return load_weights()
-
-
-def engine_detector(name: str, weights: DetectorWeights, **settings: Any) -> MTCNN:
-    """A detector on an engine; "device" is the class that drives a GPU, on ONNX Runtime's CPU provider."""
-    if name in ("onnx", "device"):
-        pytest.importorskip("onnx", reason="needs the extra 'onnx'")
-        pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
-    if name == "device":
-        options = EngineOptions(provider="CPUExecutionProvider")
-        return MTCNN("cuda", weights, options=options, fallback=False, **settings)
-    return MTCNN(cast(Any, name), weights, fallback=False, **settings)
 
 
 @pytest.fixture(scope="session", params=["native", "numpy", "onnx", "device"])

@@ -1,4 +1,4 @@
-"""Runs a saved CoreML program in NumPy: its own operations and weight file, nothing of the code that made it.
+"""Runs a saved CoreML program by ONNX Runtime: its own operations and weight file, nothing of the code that made it.
 
 Products are summed in float32 and each operation's result is rounded to the type that the program gives it, as
 processors with float16 storage do. Only the operations of MTCNN's programs are known.
@@ -7,11 +7,14 @@ processors with float16 storage do. Only the operations of MTCNN's programs are 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
 
 # MIL's data types: coremltools/proto, MIL.proto
 _TYPES: dict[int, Any] = {
@@ -66,65 +69,91 @@ class Program:
             values = np.array(list(getattr(tensor, field).values), object if dtype is str else dtype)
         return values.reshape(shape) if shape else values[0]
 
-    def predict(self, data: dict[str, Any]) -> dict[str, Any]:
-        known: dict[str, Any] = {**self.constants, **data}
-        for operation in self.operations:
+    @cached_property
+    def session(self) -> Any:
+        """The operations one by one as ONNX nodes; optimisations are off, because they would drop roundings."""
+        nodes, constants = [], []
+        for number, operation in enumerate(self.operations):
             if operation.type == "const":
                 continue
-            arguments = {name: known[binding.arguments[0].name] for name, binding in operation.inputs.items()}
+            arguments = {name: binding.arguments[0].name for name, binding in operation.inputs.items()}
             (output,) = operation.outputs
-            dtype = _TYPES[output.type.tensorType.dataType]
-            result = _OPERATIONS[operation.type](**arguments)
-            known[output.name] = np.asarray(result).astype(dtype)
-        return {self.output: known[self.output]}
+            half = _TYPES[output.type.tensorType.dataType] is np.float16
+            raw = f"raw{number}" if half else output.name
+            kind, inputs, attributes = _NODES[operation.type](self, arguments)
+            nodes.append(helper.make_node(kind, inputs, [raw], **attributes))
+            if half:
+                nodes.append(helper.make_node("Cast", [raw], [f"half{number}"], to=TensorProto.FLOAT16))
+                nodes.append(helper.make_node("Cast", [f"half{number}"], [output.name], to=TensorProto.FLOAT))
+        used = {name for node in nodes for name in node.input}
+        for name, value in self.constants.items():
+            if name in used:
+                array = np.asarray(value)
+                wide = array.astype(np.float32) if array.dtype == np.float16 else array
+                constants.append(numpy_helper.from_array(wide, name))
+        graph = helper.make_graph(
+            nodes,
+            "program",
+            [helper.make_tensor_value_info("images", TensorProto.FLOAT, [None, 3, None, None])],
+            [helper.make_tensor_value_info(self.output, TensorProto.FLOAT, None)],
+            constants,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+        settings = onnxruntime.SessionOptions()
+        settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        settings.intra_op_num_threads = 1
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+        )
+
+    def slopes(self, name: str) -> str:
+        """PReLU's slopes in ONNX's shape."""
+        value = self.constants[name]
+        self.constants[f"{name}/maps"] = value.reshape(-1, 1, 1)
+        return f"{name}/maps"
+
+    def shape(self, name: str) -> str:
+        """A shape as ONNX's int64."""
+        self.constants[f"{name}/int64"] = np.asarray(self.constants[name], np.int64)
+        return f"{name}/int64"
+
+    def predict(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {self.output: self.session.run(None, data)[0]}
 
 
-def _plain(*values: Any) -> list[Any]:
-    return [np.asarray(v, np.float32) for v in values]
+_Node = tuple[str, list[str], dict[str, Any]]
 
 
-def _conv(
-    x: Any, weight: Any, bias: Any, strides: Any, pad_type: str, dilations: Any, groups: int, pad: Any
-) -> Any:
-    assert pad_type == "valid"
-    assert groups == 1
-    assert list(strides) == list(dilations) == [1, 1]
-    assert not np.any(pad)
-    x, weight, bias = _plain(x, weight, bias)
-    windows = sliding_window_view(x, weight.shape[2:], axis=(2, 3)).transpose(0, 2, 3, 1, 4, 5)
-    rows = windows.reshape(*windows.shape[:3], -1)
-    return (rows @ weight.reshape(len(weight), -1).T + bias).transpose(0, 3, 1, 2)
+def _conv(program: Program, arguments: dict[str, str]) -> _Node:
+    known = program.constants
+    assert known[arguments["pad_type"]] == "valid"
+    assert known[arguments["groups"]] == 1
+    assert list(known[arguments["strides"]]) == list(known[arguments["dilations"]]) == [1, 1]
+    assert not np.any(known[arguments["pad"]])
+    return "Conv", [arguments["x"], arguments["weight"], arguments["bias"]], {}
 
 
-def _max_pool(x: Any, kernel_sizes: Any, strides: Any, pad_type: str, ceil_mode: bool, pad: Any) -> Any:
-    assert pad_type == "valid"
-    assert not np.any(pad)
-    (size, _), (stride, _) = kernel_sizes, strides
-    x = np.asarray(x, np.float32)
-    beyond = [-(length - size) % stride if ceil_mode else 0 for length in x.shape[2:]]
-    x = np.pad(x, ((0, 0), (0, 0), (0, beyond[0]), (0, beyond[1])), constant_values=-np.inf)
-    return sliding_window_view(x, (size, size), axis=(2, 3))[:, :, ::stride, ::stride].max(axis=(4, 5))
+def _max_pool(program: Program, arguments: dict[str, str]) -> _Node:
+    known = program.constants
+    assert known[arguments["pad_type"]] == "valid"
+    assert not np.any(known[arguments["pad"]])
+    attributes = {
+        "kernel_shape": [int(v) for v in known[arguments["kernel_sizes"]]],
+        "strides": [int(v) for v in known[arguments["strides"]]],
+        "ceil_mode": int(known[arguments["ceil_mode"]]),
+    }
+    return "MaxPool", [arguments["x"]], attributes
 
 
-def _prelu(x: Any, alpha: Any) -> Any:
-    x, alpha = _plain(x, alpha)
-    return np.where(x > 0, x, alpha[:, None, None] * x)
-
-
-def _linear(x: Any, weight: Any, bias: Any) -> Any:
-    x, weight, bias = _plain(x, weight, bias)
-    return x @ weight.T + bias
-
-
-_OPERATIONS: dict[str, Any] = {
-    "cast": lambda x, dtype: x,
+_NODES: dict[str, Callable[[Program, dict[str, str]], _Node]] = {
+    "cast": lambda program, a: ("Identity", [a["x"]], {}),
     "conv": _conv,
     "max_pool": _max_pool,
-    "prelu": _prelu,
-    "linear": _linear,
-    "reshape": lambda x, shape: np.reshape(x, shape),
-    "relu": lambda x: np.maximum(x, 0),
-    "sub": lambda x, y: np.subtract(*_plain(x, y)),
-    "mul": lambda x, y: np.multiply(*_plain(x, y)),
-    "add": lambda x, y: np.add(*_plain(x, y)),
+    "prelu": lambda program, a: ("PRelu", [a["x"], program.slopes(a["alpha"])], {}),
+    "linear": lambda program, a: ("Gemm", [a["x"], a["weight"], a["bias"]], {"transB": 1}),
+    "reshape": lambda program, a: ("Reshape", [a["x"], program.shape(a["shape"])], {}),
+    "relu": lambda program, a: ("Relu", [a["x"]], {}),
+    "sub": lambda program, a: ("Sub", [a["x"], a["y"]], {}),
+    "mul": lambda program, a: ("Mul", [a["x"], a["y"]], {}),
+    "add": lambda program, a: ("Add", [a["x"], a["y"]], {}),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,15 @@ from typing import Any
 import mtcnn_oracle as oracle
 import numpy as np
 import pytest
+from mtcnn_engines import engine_detector
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from pymtcnn import (
     MTCNN,
-    BackendError,
     Detection,
     DetectorWeights,
     WeightsError,
-    available_backends,
-    backends,
     choose_face,
 )
 
@@ -179,8 +176,8 @@ def test_weights_from_openface_files_give_the_same_boxes(
     tmp_path: Path, weights: DetectorWeights, detector: MTCNN, astronaut: Image
 ) -> None:
     layers = {network.name: network.layers for network in (weights.pnet, weights.rnet, weights.onet)}
-    other = copy.copy(detector)
-    other.__init__(**settings)
+    backend = detector.provenance["backend_asked_for"]
+    other = MTCNN(backend, oracle.write_openface_folder(tmp_path, layers), options=detector.options)
     assert_array_equal(boxes(other.detect(astronaut)), boxes(detector.detect(astronaut)))
     assert str(tmp_path) in repr(other)
 

@@ -23,8 +23,8 @@ LOG = logging.getLogger(__name__)
 WeightSource = Callable[[np.random.Generator], F64]
 #: Outer-eye distance of the rendered faces, px, and size of the picture around the face.
 EYE_DISTANCE, SIZE = 90.0, 256
-FRAMES_PER_FACE = 28
-NEUTRAL_SHARE = 0.15
+FRAMES_PER_FACE, FRAMES_PER_LONDON_FACE = 8, 24
+NEUTRAL_SHARE = 0.2
 MAXIMUM_RESIDUAL = 0.05  # RMS of the ICT fit in outer-eye distances
 #: Shapes that belong to no action unit of ours but move the face: gaze, funnel, pucker, sideways jaw.
 NUISANCE = (
@@ -46,7 +46,15 @@ NUISANCE = (
 TOGETHER = (
     ("AU06", "AU12"), ("AU01", "AU02"), ("AU06", "AU12", "AU26"), ("AU04", "AU07"), ("AU15", "AU17"),
     ("AU04", "AU09"), ("AU01", "AU02", "AU05"), ("AU12", "AU10"), ("AU01", "AU04"), ("AU20", "AU26"),
+    ("AU04", "AU07", "AU23"), ("AU23", "AU28"),
 )  # fmt: skip
+#: Pictures in which one movement comes without those that often come with it, and their share: smiles without cheeks,
+#: upper lip or brows; frowns without the nose; cheeks without a smile; pressed and rolled lips of shut mouths.
+ALONE = (
+    ("AU12",), ("AU12",), ("AU12",), ("AU12", "AU25"), ("AU12", "AU26"), ("AU04",), ("AU04",), ("AU06",), ("AU10",), ("AU23",),
+    ("AU28",), ("AU07",), ("AU05",), ("AU45",),
+)  # fmt: skip
+ALONE_SHARE = 0.35
 
 
 def is_calm(frame: Frame, names: tuple[str, ...]) -> bool:
@@ -94,14 +102,21 @@ def random_weights(model: ICTModel, rng: np.random.Generator) -> F64:
             index = model.names.index(shape)
             out[index] = max(out[index], float(np.clip(strength * factor, 0, 1.1)))
 
-    chosen = list(rng.choice(list(AU_SHAPES), size=rng.integers(1, 5), replace=False))
-    if rng.random() < 0.4:
+    alone = rng.random() < ALONE_SHARE
+    if alone:
+        chosen = list(ALONE[rng.integers(len(ALONE))])
+        if "AU25" in chosen:  # lips part without the jaw: the lower lip goes down
+            chosen.remove("AU25")
+            activate(("mouthLowerDown_L", "mouthLowerDown_R"), 0.8 * rng.random())
+    else:
+        chosen = list(rng.choice(list(AU_SHAPES), size=rng.integers(1, 5), replace=False))
+    if not alone and rng.random() < 0.4:
         chosen += list(TOGETHER[rng.integers(len(TOGETHER))])
     for au in chosen:
         limit = 0.75 if au == "AU26" else 1.0
         activate(AU_SHAPES[au], limit * rng.beta(1.3, 1.0))
     for shapes in NUISANCE:
-        if rng.random() < 0.12:
+        if rng.random() < (0.05 if alone else 0.12):
             activate(shapes, 0.8 * rng.random())
     if out[model.names.index("jawOpen")] > 0 and rng.random() < 0.15:
         out[model.names.index("mouthClose")] = out[model.names.index("jawOpen")] * rng.uniform(0.3, 1.0)
@@ -151,7 +166,8 @@ def write_rendered(
     seed: int,
     draw_weights: WeightSource,
     per_face: int = FRAMES_PER_FACE,
-    per_person: int = 2,
+    per_person: int = 1,
+    per_london_face: int = FRAMES_PER_LONDON_FACE,
 ) -> int:
     """Draw all calm faces into `folder` (``NNNNN.jpg`` and ``truth.npz``); returns the number of pictures.
 
@@ -163,6 +179,7 @@ def write_rendered(
     folder, seed : where to write, and the seed
     draw_weights : gives the expression weights of one frame
     per_face, per_person : pictures of a photograph, photographs of a person
+    per_london_face : pictures of a photograph of the London set
     """
     folder.mkdir(parents=True, exist_ok=True)
     used: dict[str, int] = {}
@@ -170,7 +187,8 @@ def write_rendered(
     for number, frame in enumerate(frames):
         if used.get(frame.subject, 0) >= per_person or not is_calm(frame, names):
             continue
-        drawn = draw_frames(model, frame, np.random.default_rng([seed, number]), draw_weights, per_face)
+        count = per_london_face if frame.subject.startswith("london") else per_face
+        drawn = draw_frames(model, frame, np.random.default_rng([seed, number]), draw_weights, count)
         used[frame.subject] = used.get(frame.subject, 0) + bool(drawn)
         for image, landmarks, truth, weights in drawn:
             cv2.imwrite(str(folder / f"{len(rows):05d}.jpg"), image, [cv2.IMWRITE_JPEG_QUALITY, 93])

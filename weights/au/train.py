@@ -8,10 +8,11 @@ import hashlib
 import itertools
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,7 @@ from .evaluate import evaluate
 from .mask import face_triangles, write_triangles
 from .predictors import write_models
 from .rendered import random_weights, write_rendered
-from .sources import Frame, blendshape_names, clips, crops
+from .sources import LONDON_DRAWN_SIZE, Frame, blendshape_names, clips, crops, london
 from .training import load_material, prepare_dynamic, train_dynamic, train_static
 from .transfer import Drivers
 from .turned import write_turned
@@ -72,6 +73,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--media", type=Path, default=REPOSITORY / "../shared", help="videos and gold, for figures"
     )
+    parser.add_argument(
+        "--london", type=Path, help="MediaPipe's points and blendshapes of the London pictures (mediapipe_labels.py)"
+    )
+    parser.add_argument("--draw", nargs="+", choices=("bent", *DRAWN), default=("bent", *DRAWN),
+                        help="sets that the draw stage draws; they can run side by side")  # fmt: skip
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     return parser.parse_args(arguments)
 
@@ -81,15 +87,36 @@ def _draw(options: argparse.Namespace) -> None:
     model = load_ict(options.data / "ict_facekit/ict_facekit_light.npz")
     names = blendshape_names(options.data)
     independent = functools.partial(random_weights, model)
-    write_rendered(model, crops(options.data), names, options.work / "rendered", SEED_RENDERED, independent)
+    calm = list(_london(options, (LONDON_DRAWN_SIZE,)))
     drivers = Drivers(model, (frame for frame in crops(options.data) if frame.part == "train"), names)
-    write_rendered(
-        model, crops(options.data), names, options.work / "transferred", SEED_TRANSFERRED, drivers, 16
-    )
-    frames: Iterable[Frame] = itertools.chain(crops(options.data), clips(options.data))
-    write_turned(model, frames, options.work / "turned", SEED_TURNED)
-    frames = (frame for frame in crops(options.data) if frame.part == "train")
-    write_turned(model, frames, options.work / "bent", SEED_BENT, 1, BENT)
+
+    def drawn_from() -> Iterable[Frame]:
+        return itertools.chain(calm, crops(options.data))
+
+    jobs: dict[str, Callable[[Path], int]] = {
+        "bent": lambda folder: write_turned(
+            model, (f for f in crops(options.data) if f.part == "train"), folder, SEED_BENT, 1, BENT
+        ),
+        "rendered": lambda folder: write_rendered(
+            model, drawn_from(), names, folder, SEED_RENDERED, independent
+        ),
+        "transferred": lambda folder: write_rendered(
+            model, drawn_from(), names, folder, SEED_TRANSFERRED, drivers, 6, 1, 12
+        ),
+        "turned": lambda folder: write_turned(
+            model, itertools.chain(crops(options.data), clips(options.data)), folder, SEED_TURNED
+        ),
+    }
+    for name, job in jobs.items():
+        if name in options.draw:
+            job(options.work / name)
+
+
+def _london(options: argparse.Namespace, sizes: Sequence[float] | None = None) -> Iterable[Frame]:
+    """Pictures of the London people for training; none without ``--london``."""
+    if options.london is None:
+        return ()
+    return london(options.data, options.london) if sizes is None else london(options.data, options.london, sizes)
 
 
 def _label(options: argparse.Namespace) -> None:
@@ -99,9 +126,14 @@ def _label(options: argparse.Namespace) -> None:
         return
     script = Path(__file__).with_name("mediapipe_labels.py")
     task = options.data / "mediapipe/face_landmarker.task"
-    for name in DRAWN:
+    for name in _there(options):
         command = [options.mediapipe_python, script, task, options.work / name, _opinions(options, name)]
         subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+
+
+def _there(options: argparse.Namespace) -> list[str]:
+    """Sets of drawn faces that have been drawn."""
+    return [name for name in DRAWN if (options.work / name / "truth.npz").exists()]
 
 
 def _opinions(options: argparse.Namespace, name: str) -> Path:
@@ -112,13 +144,14 @@ def _opinions(options: argparse.Namespace, name: str) -> Path:
 def _describe(options: argparse.Namespace) -> None:
     """Track all faces with the open landmark models and describe them."""
     write_triangles(options.out / TRIANGULATION, face_triangles(options.landmarks / PDM))
-    describe = Describer(options.landmarks / PDM, options.out / TRIANGULATION)
+    shutil.copyfile(options.landmarks / PDM, options.out / PDM)
+    describe = Describer(options.out / PDM, options.out / TRIANGULATION)
     model = LandmarkModel.load(options.landmarks / "main_ceclm_general.txt")
     real = real_faces(
-        describe, model, crops(options.data), options.data / "clips", clips(options.data), SEED_FEATURES
+        describe, model, itertools.chain(crops(options.data), _london(options)), options.data / "clips", clips(options.data), SEED_FEATURES
     )
     real.save(options.work / "real.npz")
-    for name in DRAWN:
+    for name in _there(options):
         path = _opinions(options, name)
         opinions = np.load(path)["blendshapes"].astype(np.float64) if path.exists() else None
         faces = drawn_faces(describe, model, options.work / name, opinions, SEED_FEATURES)
@@ -132,7 +165,7 @@ def _fit(options: argparse.Namespace) -> None:
     dynamic = train_dynamic(material, sums)
     static, static_means = train_static(material, sums.scale)
     means = {True: np.zeros_like(static_means), False: static_means}
-    write_models(options.out, dynamic + static, means, f"pyclnf:{PDM}", TRIANGULATION)
+    write_models(options.out, dynamic + static, means, PDM, TRIANGULATION)
 
 
 def _write_manifest(options: argparse.Namespace, times: dict[str, int]) -> None:

@@ -8,20 +8,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pyclnf.io import CENExpert, CENFile, DenseLayer, PDMFile, write_pdm
+from pyclnf.io import CENExpert, CENFile, DenseLayer, PDMFile, read_cen, write_pdm
 
 from .cen import Networks
 from .data import MIRROR_68
 from .patches import SCALES, VIEW_YAW_DEGREES, frontal_experts
 from .pdm import ShapeModel
 from .sampling import SUPPORT
+from .warp import view_warps
 
 RELU, SIGMOID = 2, 0
 # Factor on the last layer's logits at each scale.  A trained response is a probability: wide and low where the
 # evidence is weak, and the mean shift of a wide map hardly moves.  A power of it (what the factor amounts to) has
 # its peak in the same place; chosen on the validation people, with less at the
 # two scales that tracking uses: there sharp maps cost steadiness.
-RESPONSE_GAIN = (2.0, 1.0, 1.5, 6.0)
+RESPONSE_GAIN = (2.0, 1.0, 1.5, 12.0)
 EMPTY = CENExpert(SUPPORT, SUPPORT, (), 0.0)
 
 
@@ -61,6 +62,21 @@ def cen_file(
     )
 
 
+def read_networks(path: Path, scale_index: int, work: Path) -> None:
+    """Take the trained networks of both views out of a pack's file; keeps them as ``net_K_V.npz`` in ``work``."""
+    file = read_cen(path)
+    for view, landmarks in ((0, frontal_experts()), (1, np.arange(68))):
+        layers = [file.experts[view][int(k)].layers for k in landmarks]
+        depth = len(layers[0])
+        gain = [1.0] * (depth - 1) + [RESPONSE_GAIN[scale_index]]
+        biases = [np.stack([np.float32(expert[k].bias).reshape(-1) for expert in layers]) / gain[k] for k in range(depth)]
+        weights = [np.stack([np.float32(expert[k].weight) for expert in layers]) / gain[k] for k in range(depth)]
+        weights[0] = weights[0][:, :, 1:]
+        Networks(
+            tuple(np.float32(b) for b in biases), tuple(np.ascontiguousarray(w, np.float32) for w in weights)
+        ).save(work / f"net_{scale_index}_{view}.npz")
+
+
 def export_pdm(model: ShapeModel, path: Path) -> None:
     """Write the PDM in OpenFace's text format."""
     write_pdm(
@@ -71,3 +87,15 @@ def export_pdm(model: ShapeModel, path: Path) -> None:
             model.eigenvalues.astype(np.float32),
         ),
     )
+
+
+def export_triangulations(model: ShapeModel, path: Path) -> None:
+    """Write our Delaunay triangulations: of each view (for drawing) and, as ``*_full``, of the frontal shape."""
+    frontal, side, mirrored = (np.sort(w.triangles, axis=1) for w in view_warps(model))
+    blocks = [
+        f"{len(t)} 3 4\n" + "\n".join(" ".join(map(str, row)) for row in t) + "\n"
+        for t in (frontal, side, mirrored)
+    ]
+    header = "# Delaunay triangulations of the mean shape, one for each view\n3\n"
+    path.write_text(header + "".join(f"# view {k}\n{block}" for k, block in enumerate(blocks)))
+    path.with_name(path.stem.replace("tris_68", "tris_68_full") + path.suffix).write_text(blocks[0])

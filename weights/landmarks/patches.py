@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import MIRROR_68
+from .data import MIRROR_68, centred
 from .pdm import ShapeModel
 from .sampling import (
     SUPPORT,
@@ -120,7 +120,7 @@ def clip_frames(folder: Path, step: int) -> tuple[list[NDArray[np.uint8]], NDArr
     points = []
     for path in sorted(folder.glob("*.avi")):
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
-            found = stored["points"].astype(np.float64)
+            found = centred(stored["points"].astype(np.float64))
         capture = cv2.VideoCapture(str(path))
         for number in range(len(found)):
             good, frame = capture.read()

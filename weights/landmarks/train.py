@@ -31,6 +31,7 @@ CYCLES = ((3, Jitter()), (4, Jitter(angle=(0.08, 0.14, 0.10), scale=0.08)))
 # only the coarse scales meet such starts; at the finer ones a second cycle brought nothing, and at none of them one
 # with drawn faces
 CYCLES_OF_SCALE = (2, 2, 1, 1)
+COPIES_ON = 2  # copies of each face when trained experts are trained on
 CEN_STEPS = 4000
 VALIDATOR_EPOCHS = 8
 SEED = 7
@@ -53,13 +54,14 @@ def _cen_path(pack: Path, scale: float) -> Path:
 
 def train_pdm(options: argparse.Namespace) -> None:
     """PDM, split and data manifest."""
-    model = prepare.train_pdm(options.data, options.work)
+    model = prepare.train_pdm(options.data, options.work, options.london)
     options.pack.mkdir(parents=True, exist_ok=True)
     export.export_pdm(model, options.pack / "pdm_68_open.txt")
     folder = ROOT / "weights" / "splits"
     write_split(load_keypoints(options.data / "keypoints"), folder / "keypoints_people.json")
     write_manifest(
-        [options.data / name for name in ("keypoints", "clips", "ict_facekit")], folder / "data_manifest.json"
+        [options.data / name for name in ("keypoints", "clips", "ict_facekit", "london")],
+        folder / "data_manifest.json",
     )
 
 
@@ -69,12 +71,16 @@ def train_cen(options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.threads)
     model = prepare.load_model(options.work / "pdm.npz")
-    learn = prepare.training_faces(options.data, model, "train")
+    learn = prepare.training_faces(options.data, model, "train", None, options.london)
     check = prepare.training_faces(options.data, model, "validation")
     for k in options.scales:
         held = patches.collect_areas(model, check[0], check[1], k, 1, SEED + 1, NO_JITTER)
-        for cycle in range(options.first_cycle, CYCLES_OF_SCALE[k]):
+        last = CYCLES_OF_SCALE[k] - 1
+        if options.start is not None:
+            export.read_networks(_cen_path(options.start, patches.SCALES[k]), k, options.work)
+        for cycle in range(options.first_cycle if options.start is None else last, last + 1):
             copies, jitter = CYCLES[cycle]
+            copies = copies if options.start is None else COPIES_ON
             areas, truth, owner = patches.collect_areas(
                 model, learn[0], learn[1], k, copies, SEED + 10 * cycle, jitter
             )
@@ -92,7 +98,7 @@ def _train_view(
     from . import cen
 
     path = options.work / f"net_{k}_{view}.npz"
-    before = cen.Networks.load(path) if cycle else None
+    before = cen.Networks.load(path) if cycle or options.start is not None else None
     started = time.time()
     checkpoint = options.work / f"cen_{k}_{view}_{cycle}.pt"
     networks = cen.train_networks(data, k, options.steps, 1000 * cycle + 100 * k + view, checkpoint, before)
@@ -161,7 +167,9 @@ def train_validator(options: argparse.Namespace) -> None:
     warps = view_warps(fitter.model)
     sets = {}
     for part, seed in (("train", SEED), ("validation", SEED + 1)):
-        faces, images, _ = prepare.training_faces(options.data, fitter.model, part, options.drawn)
+        faces, images, _ = prepare.training_faces(
+            options.data, fitter.model, part, options.drawn, options.london
+        )
         shapes = [(image.shape[0], image.shape[1]) for image in images]
         graded = validator.join(
             validator.synthetic_shapes(fitter.model, faces, shapes, 7, seed),
@@ -233,6 +241,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="folder in which `au --stages draw` has drawn faces; the validator learns from them as well",
     )
     parser.add_argument(
+        "--london",
+        type=Path,
+        help="MediaPipe's points of the London pictures (mediapipe_labels.py); those people train as well",
+    )
+    parser.add_argument(
         "--work", type=Path, default=ROOT / "build" / "training", help="checkpoints and caches"
     )
     parser.add_argument("--pack", type=Path, default=PACK, help="folder of the artefacts")
@@ -244,6 +257,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--steps", type=int, default=CEN_STEPS, help="training steps of each scale and view")
     parser.add_argument("--first-cycle", type=int, default=0, help="1 goes on from trained experts")
+    parser.add_argument(
+        "--start", type=Path, help="pack whose experts are trained on, one cycle, instead of new ones"
+    )
     parser.add_argument("--epochs", type=int, default=VALIDATOR_EPOCHS)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)

@@ -11,12 +11,14 @@ from pyclnf.core.patch_experts import CENExperts
 from pyclnf.io import read_cen, read_early_termination, read_pdm
 from pyclnf.models import OPEN_FOLDER
 from pyclnf.oracle import euler_to_matrix
+from pyfaceau.demo import DEMO_PORTRAIT
 from weights.landmarks import labels, pdm, prepare
 from weights.landmarks.data import MIRROR_68, split_of
+from weights.landmarks.early_termination import first_pass_scores
 from weights.landmarks.evaluate import landmark_error
 from weights.landmarks.fitting import PARAMETERS, Fitter
 from weights.landmarks.geometry import fit_pose, project, rotations_to_euler
-from weights.landmarks.sampling import sample_areas
+from weights.landmarks.sampling import FittedFaces, sample_areas
 from weights.landmarks.warp import CROP, make_warp, mirrored_warp, warp_face
 
 
@@ -86,8 +88,9 @@ def test_areas_sample_the_image_bilinearly_and_are_black_outside():
     assert not sample_areas(image, np.array([[-30.0, 10.0]]), np.eye(2), 11).any()
 
 
-@pytest.mark.parametrize("multi", [False, True])
-def test_training_fits_as_the_product_does(multi: bool):
+@pytest.fixture(scope="module")
+def fitter() -> Fitter:
+    """The training's fitter on the files of the open pack."""
     data = read_pdm(OPEN_FOLDER / "pdm_68_open.txt")
     shape_model = pdm.ShapeModel(
         data.mean.reshape(3, 68).T.astype(np.float64),
@@ -96,17 +99,33 @@ def test_training_fits_as_the_product_does(multi: bool):
     )
     names = [f"cen_patches_{scale:.2f}_open.dat" for scale in (0.25, 0.35, 0.5, 1.0)]
     experts = [CENExperts(read_cen(OPEN_FOLDER / "patch_experts" / name)) for name in names]
-    early = read_early_termination(OPEN_FOLDER / "early_term_open.txt")
-    fitter = Fitter(shape_model, experts, early)
-    image = np.random.default_rng(0).integers(0, 256, (30, 40), np.uint8)
-    image = cv2.resize(image, (400, 300), interpolation=cv2.INTER_CUBIC)
-    box = (90.0, 60.0, 180.0, 190.0)
-    fit = fitter.fit_box(image, box, multi)
-    product = CLNF("open", parameters=PARAMETERS, multi_view=multi).fit(image, box)
+    return Fitter(shape_model, experts, read_early_termination(OPEN_FOLDER / "early_term_open.txt"))
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    """Grey values of the demo's portrait."""
+    return cv2.imread(str(DEMO_PORTRAIT), cv2.IMREAD_GRAYSCALE)
+
+
+BOX = (65.0, 115.0, 245.0, 240.0)
+
+
+@pytest.mark.parametrize("multi", [False, True])
+def test_training_fits_as_the_product_does(fitter: Fitter, portrait: np.ndarray, multi: bool):
+    fit = fitter.fit_box(portrait, BOX, multi)
+    product = CLNF("open", parameters=PARAMETERS, multi_view=multi).fit(portrait, BOX)
     np.testing.assert_array_equal(fitter.project(fit), product.landmarks)
-    again = fitter.from_box(box, (0.0, 0.0, 0.0))
-    assert fitter.run(image, again, (11, 9, 0, 0))
-    assert np.abs(fitter.project(again) - fitter.project(fit)).max() > 0
+
+
+def test_first_passes_from_good_starts_are_likelier_and_nearer(fitter: Fitter, portrait: np.ndarray):
+    truth = fitter.project(fitter.fit_box(portrait, BOX, multi=False))[None].repeat(12, axis=0)
+    faces = FittedFaces(truth, np.ones(12), np.zeros((12, 3)), np.zeros((12, 2)), np.zeros((12, 34)))
+    likelihood, view, error = first_pass_scores(fitter, faces, [portrait] * 12, seed=3)
+    assert likelihood.shape == view.shape == error.shape == (24,)
+    assert error[::2].mean() < error[1::2].mean()
+    assert likelihood[::2].mean() > likelihood[1::2].mean()
+    assert error.min() < 0.05
 
 
 def test_box_start_fills_the_box(model: pdm.ShapeModel):

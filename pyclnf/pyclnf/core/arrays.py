@@ -1,4 +1,4 @@
-"""Arrays of models, which nobody may change."""
+"""Read-only arrays, for models that do not change."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def sizes_of(stamps: Stamps) -> tuple[int, ...]:
 
 
 def remember(model: LandmarkModel) -> None:
-    """Let models that are unpickled from the same, unchanged files be this one, as long as it lives."""
+    """Use this model, while it lives, for every later unpickling from the same unchanged files."""
     with _lock:
         _known[model.path.resolve()] = model
 

@@ -24,6 +24,7 @@ from ..io import (
     read_submodel_description,
     read_svr,
 )
+from ..open_eyes import eyes_file
 from .arrays import frozen
 from .loaded import Stamps, remember, sizes_of, stamps_of, unpickled
 from .patch_experts import CCNFExperts, CENExperts, PatchExperts, SVRExperts
@@ -78,6 +79,17 @@ class LandmarkModel:
     -----
     A model does not change: trackers, threads and copies share it. It is pickled as its path and loaded again where it
     is unpickled, once per process; a model that was not loaded from files cannot be pickled.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from pyclnf import LandmarkModel
+    >>> from pyclnf.models import open_model_path
+    >>> model = LandmarkModel.load(open_model_path())
+    >>> model.pdm.n_points, [round(experts.scale, 2) for experts in model.scales]
+    (68, [0.25, 0.35, 0.5, 1.0])
+    >>> pickle.loads(pickle.dumps(model)) is model
+    True
     """
 
     path: Path
@@ -108,7 +120,9 @@ class LandmarkModel:
         for experts, file in zip(scales, sub.cen or sub.ccnf or sub.svr, strict=True):
             if experts.visibility.shape[1] != pdm.n_points:
                 raise ModelFileError(
-                    file, 0, f"holds {experts.visibility.shape[1]} landmarks, its shape model {pdm.n_points}"
+                    file,
+                    0,
+                    f"it has {experts.visibility.shape[1]} landmarks, but the shape model has {pdm.n_points}",
                 )
         early = None
         if sub.early_termination is not None and scales:
@@ -117,11 +131,15 @@ class LandmarkModel:
                 raise ModelFileError(
                     sub.early_termination,
                     0,
-                    f"has {len(early.weights)} views, the patch experts {len(scales[0].centres)}",
+                    f"it has {len(early.weights)} views, but the patch experts have {len(scales[0].centres)}",
                 )
         validator = DetectionValidator.from_file(description.validator) if description.validator else None
         files = [description.path, description.landmark_detector, sub.pdm, *(sub.cen or sub.ccnf or sub.svr)]
-        files += [f for f in (sub.early_termination, description.validator) if f is not None]
+        files += [
+            f
+            for f in (sub.early_termination, description.validator, eyes_file(description.path))
+            if f is not None
+        ]
         parts = []
         for d in description.parts:
             if d.name not in PART_PARAMETERS:
@@ -159,9 +177,7 @@ class LandmarkModel:
 
     def __reduce__(self) -> tuple[Callable[..., LandmarkModel], tuple[Path, tuple[int, ...]]]:
         if self.stamps is None:
-            raise pickle.PicklingError(
-                "a LandmarkModel can be pickled only as LandmarkModel.load returned it"
-            )
+            raise pickle.PicklingError("only a LandmarkModel that LandmarkModel.load returned can be pickled")
         return unpickled, (self.path.resolve(), sizes_of(self.stamps))
 
 

@@ -77,7 +77,7 @@ class FitState:
 
     @classmethod
     def read(cls, state: StateReader, model: LandmarkModel) -> FitState:
-        """Make a fit state of what :meth:`state` returned; KeyError or ValueError if it is not one of this model."""
+        """Make a fit state of what :meth:`state` returned; KeyError or ValueError if it does not fit the model."""
         n = model.pdm.n_points
         return cls(
             state.array("params_global", (6,), np.float32),
@@ -92,8 +92,12 @@ class FitState:
 
     def is_finite(self) -> bool:
         """Whether every number is one."""
-        arrays = self.params_global, self.params_local, self.landmarks, self.landmark_likelihoods
-        return math.isfinite(self.likelihood) and all(bool(np.isfinite(array).all()) for array in arrays)
+        # The landmarks are the parameters' projection: not finite if one of these is not.
+        return (
+            math.isfinite(self.likelihood)
+            and bool(np.isfinite(self.landmarks).all())
+            and bool(np.isfinite(self.landmark_likelihoods).all())
+        )
 
 
 @dataclass
@@ -226,7 +230,7 @@ class Fitter:
         return state.success
 
     def fit(self, grey: npt.NDArray[np.uint8], windows: tuple[int, ...]) -> bool:
-        """Rigid, then full mean shift at every scale whose window is not 0. False if the face becomes too small."""
+        """Rigid, then full mean shift at every scale whose window is not 0; False if the face becomes too small."""
         state, scales = self.present, self.model.scales
         g, p = state.params_global.copy(), state.params_local.copy()
         state.params_global, state.params_local = g, p
@@ -283,7 +287,7 @@ class Fitter:
         return algorithm, weight_factor
 
     def _undo(self, params_global: Float32Array, params_local: Float32Array) -> None:
-        """After a fit that overflowed: stand where it started, or at rest if that was no place either."""
+        """Undo a fit that overflowed: go back to its start, or to rest if that is not finite either."""
         landmarks = self.model.pdm.project_planar(params_global, params_local)
         rest = FitState.at_rest(self.model.pdm.n_points, self.model.pdm.n_modes)
         state = self.present

@@ -95,7 +95,7 @@ class SubModelDescription:
     pdm : Path
         Point distribution model.
     ccnf, cen, svr : tuple of Path
-        Patch experts, one file a scale, in the order of the scales.
+        Patch experts, one file per scale, in the order of the scales.
     early_termination : Path or None
         Early-termination thresholds.
     """
@@ -110,12 +110,12 @@ class SubModelDescription:
 
 @dataclass(frozen=True, eq=False)
 class EarlyTermination:
-    """Thresholds on the likelihood that spare further starting poses.
+    """Thresholds on the likelihood above which no further starting poses are tried.
 
     Attributes
     ----------
     weights, biases, cutoffs : ndarray, shape (v,), float64
-        One value a view.
+        One value per view.
     """
 
     weights: npt.NDArray[np.float64]
@@ -132,7 +132,9 @@ def description_lines(path: Path) -> Iterator[tuple[int, str, str]]:
         except UnicodeDecodeError:
             raise ModelFileError(path, offset, "a model description must be UTF-8 text") from None
         if "\0" in line:
-            raise ModelFileError(path, offset, "a model description must be text, this is a binary file")
+            raise ModelFileError(
+                path, offset, "a model description must be a text file, but this is a binary file"
+            )
         key, _, rest = line.strip().partition(" ")
         if key and not key.startswith("#"):
             yield offset, key, rest.strip()
@@ -263,7 +265,7 @@ def read_early_termination(path: str | os.PathLike[str]) -> EarlyTermination:
     Parameters
     ----------
     path : path-like
-        Text file of three numbers a view.
+        Text file of three numbers per view.
 
     Returns
     -------
@@ -276,7 +278,7 @@ def read_early_termination(path: str | os.PathLike[str]) -> EarlyTermination:
     """
     reader = TextReader(path)
     if reader.remaining == 0 or reader.remaining % 3:
-        raise reader.error(f"{reader.remaining} numbers instead of three for each view")
+        raise reader.error(f"{reader.remaining} numbers, expected three for each view")
     n_views = reader.remaining // 3
     return EarlyTermination(
         reader.f64s(n_views, "the weights"),

@@ -77,7 +77,7 @@ def write_pdm(path: str | os.PathLike[str], pdm: PDMFile) -> None:
     """
     parts = (
         ("mean shape in mm: x, then y, then z", pdm.mean.reshape(-1, 1)),
-        ("modes of deformation, one a column", pdm.basis),
+        ("modes of deformation, one per column", pdm.basis),
         ("variance of each mode", pdm.eigenvalues.reshape(1, -1)),
     )
     with atomic_write(path, "w", encoding="ascii", newline="\n") as stream:

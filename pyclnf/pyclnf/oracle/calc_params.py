@@ -12,7 +12,7 @@ from .shape import Float64Array, ShapeModel, apply_update, euler_to_matrix, jaco
 
 DAMPING = 0.75
 MOST_ITERATIONS = 1000
-INSUFFICIENT = 0.999  # an error above this fraction of the one before is no improvement
+INSUFFICIENT = 0.999  # the error must fall below this fraction of the last one
 MOST_FAILURES = 3  # in total, not in a row
 
 

@@ -36,7 +36,7 @@ def nu_rlms(
     ----------
     model : ShapeModel
     responses : ndarray, shape (n, w, w)
-        One map a landmark, in the reference frame.
+        One map per landmark, in the reference frame.
     visible : ndarray, shape (n,), bool
     weights : ndarray, shape (n,)
         Of the landmarks; ones for equal weights.
@@ -76,7 +76,7 @@ def nu_rlms(
         if previous is not None and np.linalg.norm(shape - previous) < CONVERGED:
             break
         previous = shape
-        # float32, as which node of the kernel's grid a landmark falls on decides its shift
+        # float32, because the node of the kernel's grid on which a landmark falls decides its shift
         place = to_reference.astype(f) @ (shape - base.astype(f)) + f(centre)
         shifts = np.array([mean_shift(r, x, y, sigma) for r, x, y in zip(responses, *place, strict=True)])
         J = jacobian(model, g, p, rigid)  # noqa: N806 - the field's name

@@ -43,7 +43,7 @@ def align_similarity_rounded(source: npt.ArrayLike, target: npt.ArrayLike) -> np
     b, radius_b = _normalised(b)
     covariance = (a.astype(np.float64).T @ b.astype(np.float64)).astype(np.float32)
     u, v = _singular_vectors(covariance)
-    if np.linalg.det(u) * np.linalg.det(v) <= 0:  # a reflection is no rotation
+    if np.linalg.det(u) * np.linalg.det(v) <= 0:  # a reflection, not a rotation
         v[:, 1] = -v[:, 1]
     rotation = (v @ u.T).astype(np.float32)
     out: npt.NDArray[np.float32] = (radius_b / radius_a) * rotation

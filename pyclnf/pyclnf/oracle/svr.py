@@ -25,7 +25,7 @@ def gradient(area: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def standardised(area: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Area of mean 0 and standard deviation 1; of a flat one only the mean is taken."""
+    """Area with mean 0 and standard deviation 1; from a flat area only the mean is subtracted."""
     deviation = area.std()
     return np.asarray((area - area.mean()) / (deviation if deviation > 0 else 1.0))
 

@@ -65,7 +65,7 @@ def normalised_crop(
 
 
 def network(view: ValidatorView, crop: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Output of the network for one crop, one value a bin."""
+    """Output of the network for one crop, one value per bin."""
     maps = crop.astype(np.float64)[None]
     for layer in view.layers:
         if isinstance(layer, ConvLayer):

@@ -13,22 +13,25 @@ namespace {
 class CcnfBank {
   public:
     CcnfBank(Array<int32_t> landmarks, F weights, F bias, F sums, F alpha2, int points)
-        : landmarks_(landmarks), weights_(weights), bias_(bias), sums_(sums), alpha2_(alpha2), points_(points) {
+        // A copy of the indices: what was checked must stay as it is.
+        : landmarks_(landmarks.data(), landmarks.data() + landmarks.size()), weights_(weights), bias_(bias), sums_(sums),
+          alpha2_(alpha2), points_(points) {
         expect(weights.ndim() == 3 && weights.shape(2) == 121, "weights must be (experts, neurons, 121)");
         experts_ = static_cast<int>(weights.shape(0)), neurons_ = static_cast<int>(weights.shape(1));
-        expect(landmarks.size() == experts_ && bias.size() == weights.shape(0) * weights.shape(1) && sums.size() == bias.size() &&
+        expect(points >= 0 && landmarks.size() == experts_ && bias.size() == weights.shape(0) * weights.shape(1) && sums.size() == bias.size() &&
                    alpha2.size() == bias.size(),
                "one bias, sum and alpha per neuron");
         std::vector<bool> claimed(points);
         for (int i = 0; i < experts_; ++i) {
-            const int l = landmarks.data()[i];
+            const int l = landmarks_[i];
             expect(l >= 0 && l < points && !claimed[l], "landmark out of range, or twice");
             claimed[l] = true;
         }
     }
-    void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, F sigma, F out, int threads) const {
+    void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, F sigma, Out out, int threads) const {
         const Grey g = grey_view(grey);
         check_maps(out, points_, w);
+        check_written(out);
         expect(shape.size() == 2 * points_, "shape must be planar (2n,)");
         const int ww = w * w;
         const bool diagonal = sigma.ndim() == 1;
@@ -38,7 +41,7 @@ class CcnfBank {
         float* o = out.mutable_data();
         py::gil_scoped_release release;
         Pool::instance().run(experts_, threads, [&](int i) {
-            const int l = landmarks_.data()[i];
+            const int l = landmarks_[i];
             const size_t k = static_cast<size_t>(i) * neurons_;
             const Ccnf e{weights_.data() + k * 121, bias_.data() + k, sums_.data() + k, alpha2_.data() + k,
                          diagonal ? nullptr : sg + static_cast<size_t>(i) * ww * ww, diagonal ? sg[i] : 0.f, neurons_};
@@ -47,7 +50,7 @@ class CcnfBank {
     }
 
   private:
-    Array<int32_t> landmarks_;
+    std::vector<int32_t> landmarks_;
     F weights_, bias_, sums_, alpha2_;
     int points_, experts_, neurons_;
 };
@@ -79,9 +82,10 @@ class CenBank {
         }
         tasks_.push_back(std::move(t));
     }
-    void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, F out, int threads) const {
+    void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, Out out, int threads) const {
         const Grey g = grey_view(grey);
         check_maps(out, points_, w);
+        check_written(out);
         expect(shape.size() == 2 * points_, "shape must be planar (2n,)");
         const float* xy = shape.data();
         float* o = out.mutable_data();
@@ -130,9 +134,10 @@ class SvrBank {
         }
         tasks_.push_back(std::move(t));
     }
-    void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, F out, int threads) const {
+    void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, Out out, int threads) const {
         const Grey g = grey_view(grey);
         check_maps(out, points_, w);
+        check_written(out);
         expect(shape.size() == 2 * points_, "shape must be planar (2n,)");
         const float* xy = shape.data();
         float* o = out.mutable_data();

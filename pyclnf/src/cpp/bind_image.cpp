@@ -10,6 +10,7 @@ namespace {
 Array<uint8_t> to_grey(const py::array_t<uint8_t>& bgr) {
     expect(bgr.ndim() == 3 && (bgr.shape(2) == 3 || bgr.shape(2) == 4) && bgr.strides(2) == 1 && bgr.strides(1) == bgr.shape(2),
            "image must be (rows, cols, 3 or 4) uint8 BGR with contiguous pixels");
+    expect(bgr.shape(0) <= kLargestSide && bgr.shape(1) <= kLargestSide, "image sides must be at most 2^24 px");
     const int rows = static_cast<int>(bgr.shape(0)), cols = static_cast<int>(bgr.shape(1)), channels = static_cast<int>(bgr.shape(2));
     const auto stride = bgr.strides(0);
     Array<uint8_t> out({rows, cols});
@@ -32,6 +33,7 @@ F sample_area(const py::array_t<uint8_t>& grey, float x, float y, float a, float
 Array<uint8_t> warp_inverse_u8(const py::array_t<uint8_t>& image, py::array_t<double> matrix, int width, int height) {
     expect(image.ndim() == 3 && image.shape(2) >= 1 && image.shape(2) <= 4 && (image.shape(2) == 1 || image.strides(2) == 1),
            "image must be (rows, cols, channels) uint8");
+    expect(image.shape(0) <= kLargestSide && image.shape(1) <= kLargestSide, "image sides must be at most 2^24 px");
     expect(matrix.size() == 6 && width > 0 && height > 0 && width <= 16384 && height <= 16384, "matrix (2, 3); size at most 16384");
     auto M = matrix.cast<py::array_t<double, py::array::c_style | py::array::forcecast>>();
     const double* m = M.data();
@@ -78,6 +80,7 @@ Array<uint8_t> warp_inverse_u8(const py::array_t<uint8_t>& image, py::array_t<do
 
 F sgemm(F a, F b) {
     expect(a.ndim() == 2 && b.ndim() == 2 && a.shape(1) == b.shape(0), "a must be (m, k), b (k, n)");
+    expect(a.size() < 1 << 30 && b.size() < 1 << 30 && a.shape(0) * b.shape(1) < 1 << 30, "matrices must have fewer than 2^30 elements");
     F c({a.shape(0), b.shape(1)});
     api->sgemm(static_cast<int>(a.shape(0)), static_cast<int>(b.shape(1)), static_cast<int>(a.shape(1)), a.data(), b.data(), c.mutable_data());
     return c;

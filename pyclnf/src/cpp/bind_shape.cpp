@@ -22,7 +22,7 @@ class ShapeModel {
         view = {static_cast<int>(n3 / 3), static_cast<int>(m), mean_.data(), basis_t_.data(), eigenvalues_.data()};
     }
 
-    void check(const F& g, const F& p) const {
+    void check(const py::array& g, const py::array& p) const {
         expect(g.size() == 6, "params_global must hold 6 values");
         expect(p.size() == view.m, "params_local must hold one value per mode");
     }
@@ -87,8 +87,8 @@ class ShapeModel {
         return py::make_tuple(to_reference, to_image);
     }
     // Updates g and p in place.
-    float rlms(F responses, Array<uint8_t> visible, std::optional<F> weights, F base, F kernel, F i2r, F r2i, F g, F p, bool rigid,
-               int iterations, float regularisation, float sigma, std::optional<F> likelihoods) const {
+    float rlms(F responses, Array<uint8_t> visible, std::optional<F> weights, F base, F kernel, F i2r, F r2i, Out g, Out p, bool rigid,
+               int iterations, float regularisation, float sigma, std::optional<Out> likelihoods) const {
         check(g, p);
         const int n = view.n;
         expect(responses.ndim() == 3, "responses must be (n, w, 16)");
@@ -98,6 +98,8 @@ class ShapeModel {
         expect(kernel.size() == 10 * w * kMapPitch, "kernel must be (10 w, 16)");
         expect(!weights || weights->size() == n, "weights must be (n,)");
         expect(!likelihoods || likelihoods->size() == n, "likelihoods must be (n,)");
+        check_written(g), check_written(p);
+        if (likelihoods) check_written(*likelihoods);
         const Rlms task{view, responses.data(), visible.data(), weights ? weights->data() : nullptr, base.data(), kernel.data(),
                         i2r.data(), r2i.data(), w, iterations, rigid, regularisation, sigma,
                         likelihoods ? likelihoods->mutable_data() : nullptr};
@@ -116,6 +118,7 @@ F align(F source, F target) {
     expect(source.ndim() == 2 && source.shape(1) == 2 && source.shape(0) >= 2 && target.ndim() == 2 && target.shape(1) == 2 &&
                source.shape(0) == target.shape(0),
            "two equal sets of at least two points are needed");
+    expect(source.shape(0) <= kLargestSide, "at most 2^24 points");
     const int n = static_cast<int>(source.shape(0));
     std::vector<float> scratch(4 * static_cast<size_t>(n));
     F out({2, 2});
@@ -130,6 +133,7 @@ py::tuple head_pose(Doubles points,
                     std::array<double, 3> rvec, std::array<double, 3> tvec) {
     expect(points.ndim() == 2 && points.shape(1) == 3 && pixels.ndim() == 2 && pixels.shape(1) == 2 && points.shape(0) == pixels.shape(0),
            "points must be (n, 3), pixels (n, 2)");
+    expect(points.shape(0) <= kLargestSide, "at most 2^24 points");
     py::array_t<double> R({3, 3}), t(3);
     double *Rd = R.mutable_data(), *td = t.mutable_data();
     pyclnf::rodrigues(rvec.data(), Rd);

@@ -11,17 +11,17 @@ class ValidatorView {
   public:
     ValidatorView(int rows, int cols, float min_x, float min_y, Array<int32_t> vertices, Array<int32_t> pixel_index,
                   Array<int32_t> pixel_triangle, F alpha, F beta, F mean, F deviation, int points)
-        : vertices_(vertices), pixel_index_(pixel_index), pixel_triangle_(pixel_triangle), alpha_(alpha), beta_(beta), mean_(mean),
-          deviation_(deviation) {
+        // Copies of the indices: what is checked must stay as it is.
+        : vertices_(copy(vertices)), pixel_index_(copy(pixel_index)), pixel_triangle_(copy(pixel_triangle)), alpha_(alpha),
+          beta_(beta), mean_(mean), deviation_(deviation) {
         expect(rows > 0 && cols > 0 && rows <= 4096 && cols <= 4096, "crop must be 1 to 4096 px wide and high");
         const auto t = vertices.size() / 3, p = pixel_index.size();
         expect(vertices.size() == 3 * t && alpha.size() == 3 * t && beta.size() == 3 * t, "triangles, alpha, beta must be (t, 3)");
         expect(pixel_triangle.size() == p && mean.size() == p && deviation.size() == p && p > 0, "per-pixel arrays must match the mask");
         for (py::ssize_t i = 0; i < vertices.size(); ++i)
-            expect(vertices.data()[i] >= 0 && vertices.data()[i] < points, "triangle vertex out of range");
+            expect(vertices_[i] >= 0 && vertices_[i] < points, "triangle vertex out of range");
         for (py::ssize_t i = 0; i < p; ++i)
-            expect(pixel_index.data()[i] >= 0 && pixel_index.data()[i] < rows * cols && pixel_triangle.data()[i] >= 0 &&
-                       pixel_triangle.data()[i] < t,
+            expect(pixel_index_[i] >= 0 && pixel_index_[i] < rows * cols && pixel_triangle_[i] >= 0 && pixel_triangle_[i] < t,
                    "pixel index out of range");
         warp_ = {rows, cols, static_cast<int>(p), static_cast<int>(t), points, min_x, min_y, vertices_.data(), pixel_index_.data(),
                  pixel_triangle_.data(), alpha_.data(), beta_.data(), mean_.data(), deviation_.data()};
@@ -71,6 +71,7 @@ class ValidatorView {
     }
 
   private:
+    static std::vector<int32_t> copy(const Array<int32_t>& a) { return {a.data(), a.data() + a.size()}; }
     void reserve(py::ssize_t floats) {
         expect(floats <= py::ssize_t(1) << 26, "network too large");
         largest_ = std::max(largest_, static_cast<int>(floats));
@@ -79,7 +80,7 @@ class ValidatorView {
         expect(layers_.size() < kMostLayers, "too many layers");
         layers_.push_back(layer), keep_.push_back(a), keep_.push_back(b);
     }
-    Array<int32_t> vertices_, pixel_index_, pixel_triangle_;
+    std::vector<int32_t> vertices_, pixel_index_, pixel_triangle_;
     F alpha_, beta_, mean_, deviation_;
     Warp warp_;
     std::vector<Layer> layers_;

@@ -3,6 +3,7 @@
 
 #include "binding.hpp"
 #include "dispatch.hpp"
+#include "testing.hpp"
 
 NATIVE_DECLARE(pyclnf::Api, pyclnf_kernels)
 
@@ -33,4 +34,5 @@ PYBIND11_MODULE(_core, m) {
     bind_shape(m);
     bind_experts(m);
     bind_validator(m);
+    native::bind_testing(m);
 }

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 __all__ = ["main"]
 
 EXIT_ERROR = 1
 EXIT_INTERRUPTED = 130  # as shells report SIGINT
+EXIT_TERMINATED = 143  # as shells report SIGTERM
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: what Ctrl-C keeps is kept."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends at once
+    raise _Terminated
+
+_COMMANDS = ("extract", "batch", "live", "demo", "openface", "models")
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """Take ``pyfaceau VIDEO`` for ``pyfaceau extract VIDEO -o .``, as in earlier versions."""
+    first = arguments[0] if arguments else "-"
+    if first.startswith("-") or first in _COMMANDS or not os.path.exists(first):
+        return arguments
+    output = any(part in ("-o", "--output") or part.startswith("--output=") for part in arguments)
+    return ["extract", *arguments, *(() if output else ("-o", "."))]
 
 
 def main() -> None:
     """Run the command line; every foreseen error becomes one line on stderr and an exit status.
 
-    0: all went well. 1: some file failed. 2: wrong usage.
+    0: all went well. 1: some file failed. 2: wrong usage. 130, 143: Ctrl-C or SIGTERM; what was computed is kept.
     """
     # Decoders print their own complaints otherwise; ours name the file. Before OpenCV is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
@@ -23,11 +45,12 @@ def main() -> None:
     from .errors import report_error, show_choices_plainly
 
     show_choices_plainly()
+    signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(prog_name="pyfaceau")
-    except KeyboardInterrupt:
+        app(_with_command(sys.argv[1:]), prog_name="pyfaceau")
+    except KeyboardInterrupt as interrupt:
         print("pyfaceau: interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(EXIT_TERMINATED if isinstance(interrupt, _Terminated) else EXIT_INTERRUPTED)
     except Exception as error:
         if not report_error(error):
             raise

@@ -9,6 +9,7 @@ import typer
 
 import pyfaceau
 
+from .batch import batch
 from .demo import demo
 from .extract import extract
 from .live import live
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(extract)
+app.command()(batch)
 app.command()(live)
 app.command()(demo)
 app.command(context_settings=OPENFACE_CONTEXT)(openface)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .errors import report_error
+from .quiet import be_quiet
 
 
 def demo(
@@ -17,11 +18,12 @@ def demo(
     models: Annotated[
         str, typer.Option(help="open, auto, openface, or a folder with OpenFace's files.", metavar="MODELS")
     ] = "open",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no warnings.")] = False,
 ) -> None:
     """Analyse the demo clip, compare with the truth, and say where the results are."""
     from ..demo import run_demo
 
+    be_quiet(quiet)
     try:
         report = run_demo(output, models, progress=not quiet)
     except Exception as error:

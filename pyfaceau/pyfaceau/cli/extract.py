@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import report_error
+from .pictures import Pictures
+from .quiet import be_quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,13 +117,26 @@ def extract(
     same_person: Annotated[
         bool, typer.Option("--same-person", help="All videos show one person: share the baseline.")
     ] = False,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Write NAME_overlay.mp4 too: the table's values over the video.")
+    ] = False,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Write NAME_plot.png too: timelines of the action units.")
+    ] = False,
     force: Annotated[
         bool,
         typer.Option("--force", help="Write results anew that are there already; else they are skipped."),
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
-    mtcnn_backend: Annotated[str, typer.Option(help="Backend of the face detector.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    detector: Annotated[
+        str,
+        typer.Option(
+            "--detector",
+            "--mtcnn-backend",
+            help="mtcnn, an engine of it (`pymtcnn backends` lists them), haar, or yunet:PATH.",
+        ),
+    ] = "mtcnn",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no warnings.")] = False,
 ) -> None:
     """Write action units, head pose and landmarks of each INPUT: one row a frame, or one row a face of photographs.
 
@@ -131,6 +146,7 @@ def extract(
     from ..rotation import check_rotation
     from .jobs import FORMAT_SUFFIXES, baseline_argument, plan_jobs, rotation_argument
 
+    be_quiet(quiet)
     if format not in (None, *FORMAT_SUFFIXES):
         raise typer.BadParameter(f"--format must be {', '.join(FORMAT_SUFFIXES)}, got {format}")
     try:
@@ -150,7 +166,7 @@ def extract(
     pipeline = _pipeline(
         models=models,
         landmarks=landmarks,
-        detector=mtcnn_backend,
+        detector=detector,
         include=columns,
         number_format=format if like_openface else "plain",
         au_models=au_models,
@@ -164,9 +180,15 @@ def extract(
         every=every,
         timestamps=timestamps or ("frames" if like_openface else "container"),
     )
+    pictures = Pictures(overlay=overlay, plot=plot)
     timing = _profile(pipeline) if profile else None
     work = _Work(
-        pipeline, progress=not quiet, max_frames=max_frames, rotate=turn, as_asked=images_as != "auto"
+        pipeline,
+        pictures,
+        progress=not quiet,
+        max_frames=max_frames,
+        rotate=turn,
+        as_asked=images_as != "auto",
     )
     work.set_baseline(baseline_argument(baseline))
     sequences = [job for job in plan.jobs if job.input.kind != "photos"]
@@ -187,6 +209,7 @@ class _Work:
     def __init__(
         self,
         pipeline: FullPythonAUPipeline,
+        pictures: Pictures,
         *,
         progress: bool,
         max_frames: int | None,
@@ -194,6 +217,7 @@ class _Work:
         as_asked: bool,
     ) -> None:
         self._pipeline = pipeline
+        self._pictures = pictures
         self._progress = progress
         self._max_frames = max_frames
         self._rotate = rotate
@@ -233,6 +257,7 @@ class _Work:
                     same_person=same_person,
                     baseline=self._baseline,
                     rotate=self._rotate,
+                    sinks=self._pictures.sinks(),
                 )
         except Exception as error:
             self._fail(error, jobs[0].input.path)
@@ -244,6 +269,8 @@ class _Work:
             if with_face == 0:
                 turned = " or turned" if self._rotate == "auto" else "; --rotate auto looks for turned ones"
                 typer.echo(f"pyfaceau: warning: {job.input.path}: no face, upright{turned}", err=True)
+        paths = [job.input.path for job in jobs]
+        self._pictures.write(paths, tables, files, progress=self._progress)
 
     def photographs(self, job: Job) -> None:
         """Analyse photographs."""

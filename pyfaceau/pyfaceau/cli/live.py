@@ -45,7 +45,10 @@ def live(
     landmarks: Annotated[
         str, typer.Option(help="auto, ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
     ] = "auto",
-    mtcnn_backend: Annotated[str, typer.Option(help="Backend of the face detector.")] = "auto",
+    detector: Annotated[
+        str,
+        typer.Option("--detector", "--mtcnn-backend", help="mtcnn, an engine of it, haar, or yunet:PATH."),
+    ] = "mtcnn",
     window: Annotated[
         bool | None,
         typer.Option(
@@ -67,7 +70,7 @@ def live(
     try:
         try:
             pipeline = FullPythonAUPipeline(
-                models, landmarks, mtcnn_backend, include=("gaze", "pose", "aus"), max_faces=max_faces
+                models, landmarks, detector, include=("gaze", "pose", "aus"), max_faces=max_faces
             )
         except ValueError as error:  # the constructor's way to refuse an argument
             raise typer.BadParameter(str(error)) from error

@@ -32,7 +32,10 @@ def list_command(
     files: Annotated[bool, typer.Option("--files", help="Show every file.")] = False,
 ) -> None:
     """Show which models are installed, and where."""
+    from ..quality import quality_table
+
     list_models(openface_store(), _PACKS, files=files)
+    typer.echo(f"\nHow good the open action units are:\n{quality_table()}")
 
 
 @models_app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..output import TrackedVideoSink
+from ..action_units import spoken
+from ..overlay import OVERLAY_GROUPS, write_overlay
 from ..pipeline import FullPythonAUPipeline
+from ..plots import plot_table
 from ..progress import ProgressCallback
-
-logger = logging.getLogger(__name__)
+from ..quality import hint_units, quality_summary
 
 _DATA = Path(__file__).parent / "data"
 #: The clip: 18 s of a portrait that moves by known expression weights.
@@ -24,8 +24,12 @@ DEMO_TRUTH = _DATA / "demo_truth.csv"
 #: One of its frames, without loss, for the self-check of an installation.
 DEMO_PORTRAIT = _DATA / "portrait.png"
 
-_FPS = 25.0  # of the clip
 _CSV, _PLOT, _OVERLAY = "demo.csv", "demo_timeline.png", "demo_overlay.mp4"
+_NAMES = 34  # width of the column of names
+_NO_EVIDENCE = """\
+This shows that the installation works. It is no evidence of how good the models are on people: the clip is one
+portrait, moved by a face model, and which units move, and when, was settled after seeing which of them the models
+confuse. A unit without a truth may still be seen in the clip: a blink lowers the upper lid, for instance."""
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -43,12 +47,14 @@ class DemoReport:
         Frames of the clip.
     tracked : float
         Share of frames in which the face was tracked.
-    csv, overlay : Path
-        Table of results; clip with landmarks, head pose and action units drawn in.
-    plot : Path or None
-        Timelines of found and true action units; None where matplotlib is not installed.
+    csv, plot, overlay : Path
+        Table of results; timelines of found and true action units; clip with the values of the table.
+    advice : str
+        What to do if the overlay does not play; empty where it plays anywhere.
     timelines : dict of str to (found, truth)
         Intensities of each frame, found and true, by action unit.
+    others : dict of str to found
+        Intensities of the units for which the clip has no truth.
     """
 
     models: str
@@ -57,24 +63,33 @@ class DemoReport:
     tracked: float
     csv: Path
     overlay: Path
-    plot: Path | None
+    plot: Path
+    advice: str
     timelines: dict[str, tuple[list[float], list[float]]] = field(repr=False)
+    others: dict[str, list[float]] = field(repr=False)
 
     def table(self) -> str:
-        """Render the comparison as text: r and a small drawing of both timelines for each action unit."""
+        """Render the comparison as text, with what it is no evidence of."""
+        hints = hint_units(self.models)
         lines = [
-            f"{len(self.correlations)} action units over {self.frames} frames, models: {self.models}, "
-            f"face tracked in {self.tracked:.0%} of the frames",
+            f"{self.frames} frames, models: {self.models}, face tracked in {self.tracked:.0%} of the frames",
             "",
-            f"{'AU':6}{'r':>6}  timeline",
+            f"{len(self.correlations)} action units that the clip is known to move:",
+            f"{'':{_NAMES}}{'r':>5}  timeline",
         ]
         for name, r in self.correlations.items():
             found, truth = self.timelines[name]
-            lines.append(f"{name:6}{r:6.2f}  {_sparkline(found)}  found")
-            lines.append(f"{'':14}{_sparkline(truth)}  truth")
-        lines += ["", "written:", *(f"  {path}" for path in (self.csv, self.plot, self.overlay) if path)]
-        if self.plot is None:
-            lines.append("  (no plot: it needs matplotlib, pip install 'pyfaceau[plot]')")
+            lines.append(f"{_named(name, hints)}{r:5.2f}  {_sparkline(found)}  found")
+            lines.append(f"{'':{_NAMES + 7}}{_sparkline(truth)}  truth")
+        lines += ["", f"{len(self.others)} action units for which the clip has no truth:"]
+        for name, found in self.others.items():
+            lines.append(f"{_named(name, hints)}{'':7}{_sparkline(found)}  found")
+        lines += ["", _NO_EVIDENCE]
+        if hints:
+            lines.append(quality_summary())
+        lines += ["", "written:", *(f"  {path}" for path in (self.csv, self.plot, self.overlay))]
+        if self.advice:
+            lines.append(f"  ({self.advice})")
         return "\n".join(lines)
 
 
@@ -106,14 +121,15 @@ def run_demo(
         `output_dir` cannot be written to.
     """
     folder = Path(output_dir)
-    pipeline = FullPythonAUPipeline(models=models, include=("pose", "aus", "landmarks"))
-    overlay = TrackedVideoSink(folder / _OVERLAY, fps=_FPS, codec="mp4v")
-    result = pipeline.process_video(DEMO_CLIP, folder / _CSV, progress=progress, sinks=[overlay])
+    pipeline = FullPythonAUPipeline(models=models, include=OVERLAY_GROUPS)
+    result = pipeline.process_video(DEMO_CLIP, folder / _CSV, progress=progress)
+    overlay = write_overlay(DEMO_CLIP, result, folder / _OVERLAY, progress=progress)
     truth = pd.read_csv(DEMO_TRUTH)
-    names = [column for column in truth.columns if column.startswith("AU") and column in result]
+    names = [name for name in map(str, result.columns) if name.startswith("AU") and name.endswith("_r")]
     timelines = {
         name.removesuffix("_r"): (result[name].tolist(), truth[name].tolist()[: len(result)])
         for name in names
+        if name in truth
     }
     return DemoReport(
         models=pipeline.models.name,
@@ -121,9 +137,11 @@ def run_demo(
         frames=len(result),
         tracked=float(result["success"].mean()),
         csv=folder / _CSV,
-        overlay=folder / _OVERLAY,
-        plot=_plot(timelines, folder / _PLOT),
+        overlay=overlay.path,
+        plot=plot_table(result, folder / _PLOT, truth=truth),
+        advice=overlay.advice,
         timelines=timelines,
+        others={name.removesuffix("_r"): result[name].tolist() for name in names if name not in truth},
     )
 
 
@@ -134,15 +152,8 @@ def _pearson(found: list[float], truth: list[float]) -> float:
     return float(np.corrcoef(found, truth)[0, 1])
 
 
-def _plot(timelines: dict[str, tuple[list[float], list[float]]], path: Path) -> Path | None:
-    """Draw the timelines if matplotlib is there."""
-    try:
-        from .plot import plot_timelines
-    except ImportError:
-        logger.info("no timeline plot: matplotlib is not installed")
-        return None
-    plot_timelines(timelines, path)
-    return path
+def _named(unit: str, hints: tuple[str, ...]) -> str:
+    return f"{spoken(unit)}{' (hint)' if unit in hints else '':{_NAMES - len(spoken(unit))}}"
 
 
 def _sparkline(values: list[float], width: int = 60) -> str:

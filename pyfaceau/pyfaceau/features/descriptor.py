@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pyfhog import extract_fhog
 
-# OpenFace 2.2: cells of 8 px on a 112 px face, outer ring dropped, 31 values a cell.
+# OpenFace 2.2: cells of 8 px on a 112 px face, outer ring dropped, 31 values per cell.
 CELL_SIZE = 8
 HOG_SHAPE = (12, 12, 31)
 HOG_SIZE = 12 * 12 * 31

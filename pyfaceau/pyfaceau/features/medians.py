@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -130,3 +132,30 @@ class DescriptorMedian:
 
     def _parts(self) -> dict[str, RunningMedian]:
         return {"hog": self._hog, "geometry": self._geometry}
+
+
+def joint_median(states: Sequence[State]) -> NDArray[np.float64]:
+    """Median of the descriptor over several sequences, from the states of their `DescriptorMedian`.
+
+    Parameters
+    ----------
+    states : sequence of dict
+        At least one.
+
+    Returns
+    -------
+    ndarray of shape (4464 + geometry_size,), float64
+        The median that one sequence with all their frames has.
+    """
+    medians = []
+    for prefix, (bins, low, high) in (("hog", HOG_HISTOGRAM), ("geometry", GEOMETRY_HISTOGRAM)):
+        size = len(states[0][f"{prefix}.bin"])
+        histogram = np.zeros(size * bins, np.int64)
+        for state in states:
+            histogram[state[f"{prefix}.occupied"]] += state[f"{prefix}.counts"]
+        half = (sum(int(state[f"{prefix}.count"]) for state in states) + 1) // 2
+        bin_of_median = (np.cumsum(histogram.reshape(size, bins), axis=1) >= half).argmax(axis=1)
+        width = (high - low) / bins
+        medians.append(low + bin_of_median * width + 0.5 * width)
+    medians[0] = np.maximum(medians[0], 0.0)  # as the running median of the HOG
+    return np.concatenate(medians)

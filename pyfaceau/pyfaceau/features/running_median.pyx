@@ -8,6 +8,11 @@ below it. A new value moves that bin by few occupied places, so an update touche
 import numpy as np
 
 
+# The histograms hold 32 bits, for the sake of memory. Frames that count come to this number in four years at 30 a second.
+cdef enum:
+    MOST = 2147483647
+
+
 cdef class RunningMedian:
     """Medians of many dimensions, each quantised to the centre of a histogram bin.
 
@@ -66,9 +71,16 @@ cdef class RunningMedian:
             One value a dimension.
         counts : bool
             False refreshes the medians without counting the values.
+
+        Raises
+        ------
+        OverflowError
+            If 2**31 - 1 values have been counted already.
         """
         if values.shape[0] != self._size:
             raise ValueError(f"expected {self._size} values, got {values.shape[0]}")
+        if counts and self.count >= MOST:
+            raise OverflowError(f"a running median counts at most {MOST} values; start a new run")
         with nogil:
             if counts:
                 self.count += 1
@@ -112,11 +124,11 @@ cdef class RunningMedian:
                 )
         count = int(state["count"])
         bins = state["bin"]
-        if not (0 <= count and (bins >= 0).all() and (bins < self._bins).all()):
+        if not (0 <= count <= MOST and (bins >= 0).all() and (bins < self._bins).all()):
             raise ValueError("state of a running median: count or bin out of range")
-        if (state["histogram"] < 0).any() or (state["histogram"].sum(1) != count).any():
+        if (state["histogram"] < 0).any() or (state["histogram"].sum(1, np.int64) != count).any():
             raise ValueError("state of a running median: the histograms do not hold count values each")
-        below = np.cumsum(state["histogram"], 1)[np.arange(self._size), bins]
+        below = np.cumsum(state["histogram"], 1, np.int64)[np.arange(self._size), bins]
         below -= state["histogram"][np.arange(self._size), bins]
         if (below != state["below"]).any():
             raise ValueError("state of a running median: below does not match the histograms")

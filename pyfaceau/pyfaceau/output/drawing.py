@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pyclnf.gaze import Gaze
 from pyclnf.geometry import euler_to_matrix
 from pyclnf.pose import Camera
 
@@ -44,6 +46,26 @@ _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z i
 _EDGES = tuple(
     (a, b) for a in range(8) for b in range(a + 1, 8) if np.count_nonzero(_CORNERS[a] != _CORNERS[b]) == 1
 )
+
+
+class DrawableFace(Protocol):
+    """What is drawn of a face; `FrameResult` has it."""
+
+    @property
+    def confidence(self) -> float:
+        """Certainty, 0 to 1."""
+
+    @property
+    def landmarks(self) -> npt.NDArray[np.float32]:
+        """Landmarks, shape (68, 2), in px of the image."""
+
+    @property
+    def pose(self) -> npt.NDArray[np.float64]:
+        """Head pose, shape (6,), mm and radians; one that is not finite is not drawn."""
+
+    @property
+    def gaze(self) -> Gaze | None:
+        """Eyes and gaze."""
 
 
 def draw_result(
@@ -95,9 +117,7 @@ def draw_results(
             heading = f"face {result.face_id}" if several else None
             draw_action_units(image, result, 4 + panel * width, panel_unit, heading)
     for result in shown:
-        _draw_pose(image, result, camera, unit)
-        _draw_points(image, result.landmarks, max(1.0, 0.012 * _face_height(result)), _LANDMARK)
-        _draw_eyes(image, result, camera, unit)
+        draw_face(image, result, camera, unit)
         if several:
             x, y = result.landmarks.max(axis=0)
             place = (round(float(x)) + 4, round(float(y)))
@@ -108,8 +128,62 @@ def draw_results(
         _text(image, f"face {lost} lost" if several else "no face", (8, height - 8), unit, _UNSURE)
 
 
-def _face_height(result: FrameResult) -> float:
-    return float(np.ptp(result.landmarks[:, 1]))
+def draw_face(
+    image: npt.NDArray[np.uint8],
+    face: DrawableFace,
+    camera: Camera,
+    unit: float,
+    colour: Colour = _LANDMARK,
+    depth: float = 1.0,
+) -> None:
+    """Draw head box, landmarks, eyes and gaze of one face.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3), uint8
+        BGR; drawn into.
+    face : DrawableFace
+    camera : Camera
+        That the pose was computed with, in px of `image`.
+    unit : float
+        Thickness of lines; 1 suits a frame of 480 px.
+    colour : (int, int, int)
+        Of the landmarks: blue, green, red.
+    depth : float
+        How far the head box comes forward, as in `head_box`.
+    """
+    _draw_pose(image, face, camera, unit, depth)
+    _draw_points(image, face.landmarks, max(1.0, 0.012 * _face_height(face)), colour)
+    _draw_eyes(image, face, camera, unit)
+
+
+def head_box(
+    pose: npt.NDArray[np.float64], camera: Camera, depth: float = 1.0
+) -> npt.NDArray[np.float64] | None:
+    """Project the box around a head.
+
+    Parameters
+    ----------
+    pose : ndarray, shape (6,)
+        mm and radians.
+    camera : Camera
+    depth : float
+        1 for OpenFace's cube. Less moves its front back towards the face, as the front of a cube around a head near
+        the camera is larger than the picture.
+
+    Returns
+    -------
+    ndarray, shape (8, 2), or None
+        Corners in px; None if one is behind the camera.
+    """
+    pose = np.asarray(pose, np.float64)
+    corners = _CORNERS.copy()
+    corners[corners[:, 2] < 0, 2] *= depth
+    return _project(_HEAD_BOX * corners @ euler_to_matrix(pose[3:]).T + pose[:3], camera)
+
+
+def _face_height(face: DrawableFace) -> float:
+    return float(np.ptp(face.landmarks[:, 1]))
 
 
 def _fixed(points: Floats) -> npt.NDArray[np.int32]:
@@ -137,10 +211,10 @@ def _project(points: Floats, camera: Camera) -> npt.NDArray[np.float64] | None:
     return out
 
 
-def _draw_pose(image: npt.NDArray[np.uint8], result: FrameResult, camera: Camera, unit: float) -> None:
-    pose = np.asarray(result.pose, np.float64)
-    corners = _HEAD_BOX * _CORNERS @ euler_to_matrix(pose[3:]).T + pose[:3]
-    projected = _project(corners, camera)
+def _draw_pose(
+    image: npt.NDArray[np.uint8], result: DrawableFace, camera: Camera, unit: float, depth: float
+) -> None:
+    projected = head_box(result.pose, camera, depth)
     if projected is None:
         return
     doubt = 1.0 - float(np.clip(result.confidence, 0, 1))
@@ -149,7 +223,7 @@ def _draw_pose(image: npt.NDArray[np.uint8], result: FrameResult, camera: Camera
         _draw_line(image, projected[[a, b]], (blend[0], blend[1], blend[2]), max(1, round(1.5 * unit)))
 
 
-def _draw_eyes(image: npt.NDArray[np.uint8], result: FrameResult, camera: Camera, unit: float) -> None:
+def _draw_eyes(image: npt.NDArray[np.uint8], result: DrawableFace, camera: Camera, unit: float) -> None:
     gaze = result.gaze
     if gaze is None:
         return

@@ -58,7 +58,7 @@ def write_openface_csv(
     Parameters
     ----------
     table : pandas.DataFrame
-        From `ResultTable`, or from `read_openface_csv`. NaN, which OpenFace has not, is written as 0. Its
+        From `ResultTable`, or from `read_openface_csv`. NaN, which OpenFace does not know, is written as 0. Its
         ``.attrs`` go into ``<path>.json`` beside the CSV.
     path : path-like
         Its folder is created.
@@ -71,8 +71,8 @@ def write_openface_csv(
     Raises
     ------
     ValueError
-        The program or dialect is unknown, or the table has a column that OpenFace has not, or lacks one that
-        every row begins with.
+        The program or dialect is unknown, or the table has a column that OpenFace does not have, or lacks one
+        that every row begins with.
     OSError
         The file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""The result of a sequence as a table, one row a face and frame, with OpenFace's column names."""
+"""The result of a sequence as a table, one row per face and frame, with OpenFace's column names."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _INTEGERS = ("frame", "face_id", "success")
 class ResultTable:
     """Collects what is known when a frame has been processed; AUs come at the end of the sequence.
 
-    Values wait in two growing arrays, 8 bytes a number for the few exact columns and 4 bytes for landmarks
-    and shape parameters: all of OpenFace's columns take 2.8 kB a row.
+    Values wait in two growing arrays, 8 bytes for each of the few exact columns and 4 bytes for landmarks
+    and shape parameters: a row of all of OpenFace's columns takes 2.8 kB.
 
     Parameters
     ----------
@@ -307,7 +307,7 @@ def image_table(
     Returns
     -------
     pandas.DataFrame
-        One row a face; as of `ResultTable.to_dataframe`.
+        One row for each face; as of `ResultTable.to_dataframe`.
     """
     table = ImmediateTable(
         include,

@@ -37,7 +37,7 @@ class TrackedVideoSink:
     Raises
     ------
     ValueError
-        `fps` is not positive, or `codec` has not four characters.
+        `fps` is not positive, or `codec` does not have four characters.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from pyfaceau.prediction.files import AUModel, AUModelSet, read_au_models
 from pyfaceau.prediction.live import LiveCorrection
-from pyfaceau.prediction.offline import postprocess_intensities, postprocess_presences
+from pyfaceau.prediction.offline import postprocess_intensities, postprocess_presences, rest_offsets
 from pyfaceau.prediction.predictor import AUPredictor
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "postprocess_intensities",
     "postprocess_presences",
     "read_au_models",
+    "rest_offsets",
 ]

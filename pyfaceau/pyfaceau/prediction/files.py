@@ -14,6 +14,8 @@ from pyclnf.errors import MissingModelError, ModelFileError
 from pyclnf.io import BinaryReader
 from pyclnf.models import once, packaged_file
 
+from ..errors import INSTALL_REMEDY
+
 # OpenFace 2.2: the type number that starts a predictor file -> (is an intensity, is dynamic).
 _KINDS = {0: (True, False), 1: (True, True), 4: (False, False), 5: (False, True)}
 _NAME = re.compile(r"AU\d\d")
@@ -112,7 +114,7 @@ def read_au_models(path: str | os.PathLike[str]) -> AUModelSet:
     predictors = [(au_list.parent / file, name) for file, name in _description_lines(au_list)]
     absent = [file for file in (pdm, triangulation, *(file for file, _ in predictors)) if not file.is_file()]
     if absent:
-        raise MissingModelError(absent)
+        raise MissingModelError(absent, remedy=INSTALL_REMEDY)
     models = tuple(_read_predictor(file, name, au_list) for file, name in predictors)
     _check_set(au_list, models)
     files = (main, au_list, pdm, triangulation, *dict.fromkeys(file for file, _ in predictors))
@@ -161,7 +163,7 @@ def _description_lines(path: Path) -> list[tuple[str, str]]:
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        raise MissingModelError([path]) from None
+        raise MissingModelError([path], remedy=INSTALL_REMEDY) from None
     except UnicodeDecodeError as error:
         raise ModelFileError(path, error.start, "expected a text file, this is binary") from None
     except OSError as error:

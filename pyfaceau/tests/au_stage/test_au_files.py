@@ -47,7 +47,7 @@ def test_missing_predictors_are_all_named(write_models, dynamic_predictors):
     main = write_models(dynamic_predictors)
     (main.parent / "2.dat").unlink()
     (main.parent / "5.dat").unlink()
-    with pytest.raises(MissingModelError, match=r"2\.dat.*5\.dat"):
+    with pytest.raises(MissingModelError, match=r"`pyfaceau models install`.*2\.dat.*5\.dat"):
         read_au_models(main)
 
 

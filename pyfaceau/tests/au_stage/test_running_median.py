@@ -95,6 +95,28 @@ def test_state_that_does_not_hold_together_is_refused(rng, change, message):
         median.restore(state)
 
 
+def full(count: int) -> dict[str, np.ndarray]:
+    """State of a median of one dimension and two bins with this many values in the first bin."""
+    return {
+        "histogram": np.array([[count, 0]], np.int32),
+        "bin": np.zeros(1, np.int32),
+        "below": np.zeros(1, np.int32),
+        "median": np.full(1, 0.25),
+        "count": np.array(count, np.int64),
+    }
+
+
+def test_counts_go_to_the_largest_number_that_fits_and_no_further():
+    median = RunningMedian(1, 2, 0.0, 1.0)
+    median.restore(full(2**31 - 2))
+    median.update(np.zeros(1))
+    assert (median.count, median.median[0]) == (2**31 - 1, 0.25)
+    with pytest.raises(OverflowError, match="start a new run"):
+        median.update(np.zeros(1))
+    median.update(np.zeros(1), False)
+    assert (median.count, median.median[0]) == (2**31 - 1, 0.25)
+
+
 def test_wrong_number_of_values_is_refused():
     with pytest.raises(ValueError, match="expected 5 values, got 4"):
         RunningMedian(5, 20, 0.0, 1.0).update(np.zeros(4))

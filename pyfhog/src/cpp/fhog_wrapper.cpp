@@ -25,6 +25,8 @@ namespace py = pybind11;
 namespace {
 
 constexpr long feature_count = 31;
+constexpr int largest_size = 65536;
+constexpr py::ssize_t largest_side = py::ssize_t(1) << 24;
 
 // A borrowed image with dlib's image interface: `data` points at the first row, rows are `step` bytes apart.
 template <typename Pixel>
@@ -93,6 +95,18 @@ void extract_fhog(const py::array_t<unsigned char>& image, int cell_size, int ro
     }
     if (out.ndim() != 3 || out.shape(2) != feature_count) {
         throw std::invalid_argument("out must be (rows, columns, 31)");
+    }
+    if (!(out.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_)) {
+        throw std::invalid_argument("out must be aligned");
+    }
+    // dlib divides by the cell size and indexes with the padding, unchecked; in whole numbers of 32 bits.
+    for (const int size : {cell_size, rows_padding, columns_padding}) {
+        if (size < 1 || size > largest_size) {
+            throw std::invalid_argument("cell size and padding must be 1 to 65536");
+        }
+    }
+    if (image.shape(0) > largest_side || image.shape(1) > largest_side) {
+        throw std::invalid_argument("image sides must be at most 2^24 px");
     }
     const void* pixels = image.data();
     const long rows = static_cast<long>(image.shape(0));

@@ -5,6 +5,7 @@ Conversion runs on Linux and macOS; only prediction needs macOS.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +99,17 @@ def convert(weights: NetworkWeights, precision: Precision = "float32") -> Any:
     def program(images: Any) -> Any:
         return _layers(weights, images)
 
-    model = ct.convert(
-        program,
-        convert_to="mlprogram",
-        inputs=[ct.TensorType(name="images", shape=ct.Shape(flexible))],
-        compute_precision=ct.precision.FLOAT16 if _is_half(weights, precision) else ct.precision.FLOAT32,
-        minimum_deployment_target=ct.target.iOS15,
-        skip_model_load=True,
-    )
+    with warnings.catch_warnings():
+        # coremltools leaves a temporary folder to be cleaned up, which Python mentions.
+        warnings.simplefilter("ignore", ResourceWarning)
+        model = ct.convert(
+            program,
+            convert_to="mlprogram",
+            inputs=[ct.TensorType(name="images", shape=ct.Shape(flexible))],
+            compute_precision=ct.precision.FLOAT16 if _is_half(weights, precision) else ct.precision.FLOAT32,
+            minimum_deployment_target=ct.target.iOS15,
+            skip_model_load=True,
+        )
     model.short_description = f"{weights.name} of OpenFace 2.2's face detector"
     model.user_defined_metadata["weights_sha256"] = weights.sha256
     return model

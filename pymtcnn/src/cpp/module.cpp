@@ -15,6 +15,7 @@
 #include "dispatch.hpp"
 #include "pool.hpp"
 #include "scratch.hpp"
+#include "testing.hpp"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -43,7 +44,8 @@ struct InstructionSet {
     std::string name;
 };
 
-using F = py::array_t<float, py::array::c_style>;
+// Aligned, as plain loads read them; what is not is copied.
+using F = py::array_t<float, py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_>;
 
 void expect(bool ok, const char* what) {
     if (!ok) throw py::value_error(what);
@@ -58,7 +60,8 @@ InstructionSet choose(const std::string& name) {
 class Frame {
   public:
     explicit Frame(const py::array& a) {
-        expect(a.ndim() == 3 && a.shape(2) == 3 && (a.flags() & py::array::c_style), "frame must be (H, W, 3), C-contiguous");
+        constexpr int needed = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+        expect(a.ndim() == 3 && a.shape(2) == 3 && (a.flags() & needed) == needed, "frame must be (H, W, 3), C-contiguous and aligned");
         expect(a.shape(0) > 0 && a.shape(1) > 0 && a.shape(0) <= limit && a.shape(1) <= limit, "frame must be 1 to 2^24 px wide and high");
         bytes_ = py::isinstance<py::array_t<uint8_t>>(a);
         expect(bytes_ || py::isinstance<py::array_t<float>>(a), "frame must be uint8 or float32");
@@ -367,6 +370,7 @@ PYBIND11_MODULE(_core, m) {
     preferred = native::chosen();
     m.def("instruction_sets", &native::available);
     m.def("instruction_set", [] { return native::available()[preferred]; });
+    native::bind_testing(m);
     m.def("resize", &resize, "frame"_a, "height"_a, "width"_a, "instruction_set"_a = "");
     m.def("crops", &crops, "frame"_a, "boxes"_a, "side"_a, "instruction_set"_a = "");
     py::class_<Network>(m, "Network")

@@ -70,7 +70,7 @@ class PatchExperts(Protocol):
 
 
 def nearest_view(centres: npt.NDArray[np.float64], rotation: npt.ArrayLike) -> int:
-    """Index of the view whose orientation is nearest to `rotation` (radians); the first of equals."""
+    """Index of the view whose orientation is nearest to `rotation` (radians); the first of several equally near."""
     difference = centres.astype(np.float32) - np.asarray(rotation, dtype=np.float32).reshape(3)
     return int(np.argmin((difference * difference).sum(axis=1)))
 

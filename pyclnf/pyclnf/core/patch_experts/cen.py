@@ -64,7 +64,7 @@ class CENExperts:
         bank.responses(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
 
     def tasks(self, view: int) -> list[tuple[CENExpert, list[tuple[int, bool]]]]:
-        """Which expert serves which landmarks of a view, and whether on a mirrored area."""
+        """List which expert serves which landmarks of a view, and whether the area is mirrored."""
         served: dict[
             int, tuple[int, CENExpert, bool]
         ] = {}  # landmark: whose expert, the expert, on a mirrored area

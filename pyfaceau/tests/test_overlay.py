@@ -1,0 +1,202 @@
+"""Overlays show the values of the table, beside the faces, in a video that plays."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from made_up_results import INTENSITIES, PRESENCES, SIZE, made_up_image, made_up_result
+
+from pyfaceau.errors import OutputError
+from pyfaceau.output import ResultTable, encoding
+from pyfaceau.output.encoding import VideoEncoder
+from pyfaceau.output.panel import FACE_COLOURS, FacePanel, Margin
+from pyfaceau.overlay import OVERLAY_GROUPS, FaceShapes, write_overlay
+from pyfaceau.video import FrameIterator
+
+FRAMES = 6
+UNITS = sorted({name[:4] for name in PRESENCES})
+
+
+def results(faces: int = 1) -> list:
+    return [made_up_result(n, face_id=face) for n in range(1, FRAMES + 1) for face in range(faces)]
+
+
+def table_of(rows, include=OVERLAY_GROUPS, value: float = 0.0) -> pd.DataFrame:
+    """A table whose final intensities are all `value`, whatever was predicted."""
+    table = ResultTable(include, INTENSITIES, PRESENCES)
+    for row in rows:
+        table.append(row)
+    n = len(table)
+    return table.to_dataframe(np.full((n, len(INTENSITIES)), value), np.zeros((n, len(PRESENCES))))
+
+
+def source(fps: float = 12.5) -> FrameIterator:
+    return FrameIterator([made_up_image(n) for n in range(1, FRAMES + 1)], fps, "clip.mp4")
+
+
+def frames_of(path) -> list[np.ndarray]:
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (read := capture.read())[0]:
+        frames.append(read[1])
+    return frames
+
+
+def blue_bars(frame: np.ndarray) -> int:
+    """Px of the margin that have the colour of a bar."""
+    blue, green, red = (frame[..., channel].astype(int) for channel in range(3))
+    return int(((blue > 180) & (red < 110) & (green > 120) & (green < 210)).sum())
+
+
+def test_bars_show_the_table_and_not_what_was_predicted_live(tmp_path):
+    rows = results()
+    assert all(max(row.au_intensities.values()) > 1 for row in rows)
+    lengths = []
+    for value in (0.0, 2.5, 5.0):
+        write_overlay(source(), table_of(rows, value=value), tmp_path / "o.mp4")
+        lengths.append(blue_bars(frames_of(tmp_path / "o.mp4")[2][:, -430:]))
+    assert lengths[2] > 15_000
+    assert np.array(lengths) / lengths[2] == pytest.approx([0, 0.5, 1], abs=0.05)
+
+
+def test_overlay_has_the_frames_and_the_rate_of_its_source(tmp_path):
+    done = write_overlay(source(), table_of(results()), tmp_path / "new" / "o.mp4")
+    capture = cv2.VideoCapture(str(done.path))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(12.5)
+    assert len(frames_of(done.path)) == done.frames == FRAMES
+    assert [path.name for path in done.path.parent.iterdir()] == ["o.mp4"]
+
+
+def test_frames_after_the_last_row_are_left_out_and_frames_without_a_row_stay(tmp_path):
+    rows = [row for row in results() if row.frame in (1, 2, 4)]
+    assert write_overlay(source(), table_of(rows), tmp_path / "o.mp4").frames == 4
+
+
+def test_turned_and_thinned_videos_are_drawn_as_they_were_analysed(tmp_path):
+    table = table_of([row for row in results() if row.frame % 2])
+    table.attrs |= {"options": {"every": 2}, "rotated": 90}
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(1, FRAMES + 1):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((SIZE[1], SIZE[0], 3), 20 * number, np.uint8))
+    write_overlay(folder, table, tmp_path / "o.mp4")
+    capture = cv2.VideoCapture(str(tmp_path / "o.mp4"))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(15)  # folders have 30
+    frames = frames_of(tmp_path / "o.mp4")
+    assert [round(frame[10:60, 300:700].mean() / 20) for frame in frames] == [1, 3, 5]
+    assert frames[0][700, 900].max() > 15  # the picture is upright: 640 x 480 px
+
+
+def test_picture_is_beside_the_margin_and_only_landmarks_are_over_the_face(tmp_path):
+    table = table_of(results(), include=("landmarks", "aus"), value=5.0)
+    write_overlay(source(), table, tmp_path / "o.mp4")
+    frame = frames_of(tmp_path / "o.mp4")[0]
+    width = round(SIZE[1] * 720 / SIZE[0])  # enlarged to 720 px
+    picture = frame[:, :width]
+    face = picture[round(0.33 * 720) : round(0.67 * 720), round(0.36 * width) : round(0.64 * width)]
+    grey = np.abs(face.astype(int) - 21).max(axis=2) < 30
+    assert 0.75 < grey.mean() < 0.99
+    assert blue_bars(picture) == 0
+    assert blue_bars(frame[:, width:]) > 1000
+
+
+def test_shapes_of_the_analysis_are_drawn_where_the_table_has_none(tmp_path):
+    rows, shapes = results(), FaceShapes()
+    for row in rows:
+        shapes.write(row, made_up_image())
+    bare = table_of(rows, include=("aus",))
+    write_overlay(source(), bare, tmp_path / "with.mp4", shapes=shapes)
+    write_overlay(source(), table_of(rows), tmp_path / "table.mp4")
+    write_overlay(source(), bare, tmp_path / "without.mp4")
+    drawn = {path.stem: frames_of(path) for path in tmp_path.iterdir()}
+    for one, other in zip(drawn["with"], drawn["table"], strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 0.5
+    lit = {name: int((frames[3][:, :900].max(axis=2) > 120).sum()) for name, frames in drawn.items()}
+    assert lit["with"] > lit["without"] + 3000
+
+
+def test_shapes_know_the_videos_of_one_run_apart_and_refuse_other_tables(tmp_path):
+    shapes = FaceShapes()
+    for row in [*results(), *results()[:3]]:
+        shapes.write(row, made_up_image())
+    assert [len(shapes.part(number)) for number in (0, 1)] == [FRAMES, 3]
+    with pytest.raises(ValueError, match="another analysis"):
+        write_overlay(source(), table_of(results()), tmp_path / "o.mp4", shapes=shapes, part=1)
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_each_face_of_a_frame_has_a_panel_and_a_number(tmp_path):
+    table = table_of(results(faces=3), value=5.0)
+    write_overlay(source(), table, tmp_path / "o.mp4")
+    frame = frames_of(tmp_path / "o.mp4")[1]
+    assert frame.shape[0] >= 1080  # small letters are readable
+    for colour in FACE_COLOURS[:3]:
+        near = np.abs(frame[:, 1450:].astype(int) - colour).max(axis=2) < 60
+        assert near.sum() > 20
+
+
+def test_box_around_a_near_head_is_whole(tmp_path):
+    rows = results()
+    for row in rows:
+        row.pose[:] = (0, 0, 190, 0, 0, 0)  # its cube would be 1111 px wide in a frame of 640
+    write_overlay(source(), table_of(rows, include=("pose", "landmarks")), tmp_path / "o.mp4")
+    frame = frames_of(tmp_path / "o.mp4")[0].astype(int)
+    box = (frame[..., 0] > 150) & (frame[..., 2] < 110)
+    top, bottom = np.flatnonzero(box.sum(axis=1) > 250)[[0, -1]]
+    assert top > 0
+    assert bottom < len(frame) - 1
+
+
+def test_units_that_are_hints_are_grey():
+    face = {0: FacePanel(0, True, 0.9, {"AU04_r": 5.0}, {"AU04_c": 1.0})}
+    plain, hint = (Margin(720, 1, ["AU04"], hints).draw(["a"], face) for hints in ((), ("AU04",)))
+    assert blue_bars(plain) > 500
+    assert blue_bars(hint) == 0
+    assert (np.ptp(hint[80:200], axis=2) > 60).sum() < (np.ptp(plain[80:200], axis=2) > 60).sum()
+
+
+def test_margin_says_when_there_is_no_face():
+    lost = Margin(720, 1, UNITS).draw(["a"], {0: FacePanel(0, False, 0.0, {"AU12_r": 4.0}, {})})
+    assert blue_bars(lost) == 0
+
+
+def test_without_an_encoder_for_h264_the_video_is_written_and_the_advice_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "opencv_writes", lambda codec: False)
+    monkeypatch.setattr(encoding, "ffmpeg_program", lambda: None)
+    done = write_overlay(source(), table_of(results()), tmp_path / "o.mp4")
+    assert done.codec == "MPEG-4 Part 2"
+    assert "imageio-ffmpeg" in done.advice
+    assert len(frames_of(done.path)) == FRAMES
+
+
+@pytest.mark.skipif(encoding.ffmpeg_program() is None, reason="there is no FFmpeg that encodes H.264")
+def test_ffmpeg_writes_h264_that_browsers_play(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "opencv_writes", lambda codec: False)
+    encoder = VideoEncoder(tmp_path / "o.mp4", 25.0, (64, 48))
+    for level in range(5):
+        encoder.write(np.full((48, 64, 3), 40 * level, np.uint8))
+    encoder.close()
+    assert encoder.codec == "H.264"
+    data = (tmp_path / "o.mp4").read_bytes()
+    assert b"avc1" in data
+    assert data.index(b"moov") < data.index(b"mdat")  # a browser can begin at once
+    levels = [frame.mean() for frame in frames_of(tmp_path / "o.mp4")]
+    assert levels == pytest.approx([0, 40, 80, 120, 160], abs=4)
+
+
+@pytest.mark.skipif(encoding.ffmpeg_program() is None, reason="there is no FFmpeg that encodes H.264")
+def test_ffmpeg_that_fails_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "opencv_writes", lambda codec: False)
+    monkeypatch.setattr(encoding, "ffmpeg_program", lambda: ("ffmpeg", "no_such_encoder"))
+    with pytest.raises(OutputError, match=r"o\.mp4: cannot be written"):
+        write_overlay(source(), table_of(results()), tmp_path / "o.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_overlay_is_an_mp4_or_an_error(tmp_path):
+    with pytest.raises(OutputError, match=r"written as \.mp4"):
+        write_overlay(source(), table_of(results()), tmp_path / "o.avi")
+    with pytest.raises(ValueError, match="no column 'frame'"):
+        write_overlay(source(), pd.DataFrame({"a": [1]}), tmp_path / "o.mp4")

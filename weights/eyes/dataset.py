@@ -1,0 +1,274 @@
+"""Windows of drawn and real eyes with what is known about each."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pyclnf.open_eyes import MIRROR, OPENING_UNIT, POINT_UNIT, POINTS, WINDOW, WINDOW_WIDTH, EyeFrames, sample_windows
+from weights.landmarks.data import centred, load_keypoints
+from weights.landmarks.geometry import euler_to_matrix
+from weights.landmarks.labels import named_points
+from weights.landmarks.london import load_london, resized
+from weights.landmarks.pdm import ShapeModel
+from weights.landmarks.prepare import london_people, make_labels
+from weights.landmarks.sampling import fitted_faces
+
+from .mesh import EyeParts
+from .render import DENSITY, EyeRenderer, random_scene
+
+LOG = logging.getLogger(__name__)
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+#: Corner to corner the drawn eye is 28.0 mm and the shape model's 25.7 mm.
+DRAWN_MM = 28.0 / 25.7
+UNSEEN_SKINS = ("f02", "f05", "m03", "m11")
+WINDOWS_OF_PICTURE = 2
+#: px a millimetre of the shape model: faces of 30 to 250 px between the outer eye corners.
+FINEST, COARSEST = 2.8, 0.34
+PLACE_NOISE_MM, SIZE_NOISE, ROLL_NOISE, HEAD_NOISE = 1.1, 0.06, 0.05, 0.07
+# MediaPipe's lid contours of the eye at the right of the picture, from its inner to its outer corner, and its irises
+_UPPER = (362, 398, 384, 385, 386, 387, 388, 466, 263)
+_LOWER = (362, 382, 381, 380, 374, 373, 390, 249, 263)
+_UPPER_LEFT = (33, 246, 161, 160, 159, 158, 157, 173, 133)
+_LOWER_LEFT = (33, 7, 163, 144, 145, 153, 154, 155, 133)
+_IRISES = (468, 473)
+
+
+@dataclass(frozen=True)
+class EyeSet:
+    """Windows (n, 32, 48) uint8, heads (n, 2), targets (n, 60), NaN where unknown, and person or skin of each.
+
+    The last target is 1 where there is an eye to see and 0 where there is none.
+    """
+
+    windows: NDArray[np.uint8]
+    heads: F32
+    targets: F32
+    source: NDArray[np.str_]
+
+    def save(self, path: Path) -> None:
+        """Keep the set as an .npz file."""
+        np.savez(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+
+    @classmethod
+    def load(cls, path: Path) -> EyeSet:
+        """Read a set written by `save`."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(**{name: stored[name] for name in cls.__dataclass_fields__})
+
+    @classmethod
+    def of(cls, rows: list[tuple[F32, F64, F64, str]]) -> EyeSet:
+        """Collect rows of window, head, target and source."""
+        windows, heads, targets, source = zip(*rows, strict=True)
+        return cls(
+            np.clip(np.rint(np.array(windows)), 0, 255).astype(np.uint8), np.array(heads, np.float32),
+            np.array(targets, np.float32), np.array(source),
+        )  # fmt: skip
+
+
+def window_of(
+    image: NDArray[np.generic], centre: F64, scale: float, roll: float, mirrored: bool
+) -> tuple[F32, F64, F64]:
+    """One window (32, 48) as the product cuts it out, and its frame (centre, axes)."""
+    step = scale * WINDOW_WIDTH / WINDOW[1]
+    cos, sin = np.cos(roll) * step, np.sin(roll) * step
+    sign = -1.0 if mirrored else 1.0
+    axes = np.array([[sign * cos, -sin], [sign * sin, cos]])
+    frames = EyeFrames(np.stack([centre, centre]), np.stack([axes, axes]), roll)
+    return sample_windows(image, frames)[1], centre, axes
+
+
+def _target(points: F64 | None, centre: F64, axes: F64, gaze: F64 | None, opening: float, there: float) -> F64:
+    out = np.full(2 + 2 * POINTS + 2, np.nan)
+    if gaze is not None:
+        out[:2] = gaze
+    if points is not None:
+        out[2:-2] = (np.linalg.solve(axes, (points - centre).T).T / POINT_UNIT).ravel()
+    out[-2], out[-1] = opening / OPENING_UNIT, there
+    return out
+
+
+def camera_like(picture: F32, density: float, rng: np.random.Generator) -> tuple[F32, F64]:
+    """Picture at ``density`` px a millimetre with softness, noise, exposure and JPEG; returns size factors (2,) too."""
+    factor = density / DENSITY * DRAWN_MM ** -1 if density < DENSITY else 1.0
+    height, width = picture.shape
+    size = (max(8, round(width * factor)), max(8, round(height * factor)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.45:
+        small = cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.3, 1.3)))
+    if rng.random() < 0.06:  # moves
+        kernel = np.zeros((5, 5), np.float32)
+        kernel[2, :] = 0.2
+        small = cv2.filter2D(small, -1, kernel if rng.random() < 0.6 else kernel.T)
+    level = rng.uniform(0.5, 1.5) * 110 / max(float(small.mean()), 10.0)
+    small = 255 * np.clip(small * level / 255, 0, 1.2) ** float(np.exp(rng.normal(0, 0.25)))
+    small = small + rng.normal(0, rng.uniform(0, 7), small.shape)
+    out = np.clip(small, 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        _, packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])
+        out = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return out.astype(np.float32), np.array([size[0] / width, size[1] / height])
+
+
+def drawn_eyes(parts: EyeParts, count: int, seed: int, skins: list[str], windows: int = WINDOWS_OF_PICTURE) -> EyeSet:
+    """Draw ``count`` eyes with ``windows`` windows each; a few windows show no eye."""
+    renderer = EyeRenderer(parts)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        scene = random_scene(parts, skins, rng)
+        eye = renderer.draw(scene, rng)
+        head = euler_to_matrix(np.array(scene.head))
+        for _ in range(windows):
+            density = float(np.exp(rng.uniform(np.log(COARSEST), np.log(FINEST))))
+            image, factor = camera_like(eye.picture, density, rng)
+            points, corners = (eye.points + 0.5) * factor - 0.5, (eye.corners + 0.5) * factor - 0.5
+            scale = DENSITY * float(factor.mean()) * DRAWN_MM * float(np.exp(rng.normal(0, SIZE_NOISE)))
+            centre = corners.mean(axis=0) + rng.normal(0, PLACE_NOISE_MM, 2) * scale
+            there = 1.0
+            if rng.random() < 0.04:  # a fit that has lost the eye
+                centre = centre + rng.choice([-1, 1], 2) * rng.uniform(9, 16, 2) * scale
+                there = 0.0
+            roll = float(np.arctan2(head[1, 0], head[0, 0]) + rng.normal(0, ROLL_NOISE))
+            window, at, axes = window_of(image, centre, scale, roll, False)
+            forward = -head[:, 2]
+            cos, sin = np.cos(roll), np.sin(roll)
+            turned = [np.array([cos * v[0] + sin * v[1], -sin * v[0] + cos * v[1]]) for v in (forward, scene.gaze)]
+            known = there > 0
+            shut = eye.opening < 1.2
+            target = _target(
+                points if known else None, at, axes, turned[1] if known and not shut else None,
+                eye.opening / DRAWN_MM if known else np.nan, there * (not shut),
+            )  # fmt: skip
+            rows.append((window, turned[0] + rng.normal(0, HEAD_NOISE, 2), target, scene.skin))
+    return EyeSet.of(rows)
+
+
+def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tuple[EyeSet, F64, F64]:
+    """Both eyes of ``count`` drawn people: windows in pairs (left eye of the picture first), gaze (n, 3), head (n, 3, 3).
+
+    The left eye is the mirror image of an eye drawn with the mirrored gaze and head.
+    """
+    renderer = EyeRenderer(parts)
+    rng = np.random.default_rng(seed)
+    rows, gazes, heads = [], [], []
+    mirror = np.array([-1.0, 1.0, 1.0])
+    while len(gazes) < count:
+        scene = random_scene(parts, skins, rng)
+        if scene.closing > 0.3:
+            continue
+        head = euler_to_matrix(np.array(scene.head))
+        density = float(np.exp(rng.uniform(np.log(COARSEST), np.log(FINEST))))
+        detail = int(rng.integers(1 << 30))
+        for side in (0, 1):
+            flipped = side == 0
+            turn = (scene.head[0], -scene.head[1], -scene.head[2]) if flipped else scene.head
+            light = scene.light * mirror if flipped else scene.light
+            gaze = scene.gaze * mirror if flipped else scene.gaze
+            one = type(scene)(**{**scene.__dict__, "head": turn, "gaze": gaze, "light": light})
+            eye = renderer.draw(one, np.random.default_rng([detail, side]))
+            image, factor = camera_like(eye.picture, density, np.random.default_rng([detail, 7]))
+            corners = (eye.corners + 0.5) * factor - 0.5
+            scale = DENSITY * float(factor.mean()) * DRAWN_MM * float(np.exp(rng.normal(0, SIZE_NOISE / 2)))
+            centre = corners.mean(axis=0) + rng.normal(0, PLACE_NOISE_MM / 2, 2) * scale
+            matrix = euler_to_matrix(np.array(turn))
+            roll = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
+            window, at, axes = window_of(image, centre, scale, roll, False)
+            forward = -matrix[:, 2]
+            cos, sin = np.cos(roll), np.sin(roll)
+            view = [np.array([cos * v[0] + sin * v[1], -sin * v[0] + cos * v[1]]) for v in (forward, gaze)]
+            target = _target((eye.points + 0.5) * factor - 0.5, at, axes, view[1], eye.opening / DRAWN_MM, 1.0)
+            rows.append((window, view[0] + rng.normal(0, HEAD_NOISE / 2, 2), target, scene.skin))
+        gazes.append(scene.gaze)
+        heads.append(head)
+    return EyeSet.of(rows), np.array(gazes), np.array(heads)
+
+
+def mesh_eye_points(mesh: F64) -> F64:
+    """28 points (2, 28, 2) px of both eyes by MediaPipe's mesh (478, 3); pupils are NaN."""
+    out = np.full((2, POINTS, 2), np.nan)
+    # the constants of the 68 points' lids: the mean height by which MediaPipe's contours lie low
+    size = float(np.linalg.norm(mesh[263, :2] - mesh[33, :2]))
+    sides = ((_UPPER_LEFT, _LOWER_LEFT), (_UPPER, _LOWER))
+    named = named_points(mesh[None])[0]
+    for side, (upper, lower) in enumerate(sides):
+        left, right = named[[36 - 31, 39 - 31] if side == 0 else [42 - 31, 45 - 31]]
+        for at, contour, shift in ((9, upper, -0.0042), (15, lower, -0.0065)):
+            line = mesh[list(contour), :2] + np.array([0, shift * size])
+            line[0], line[-1] = left, right
+            x = left[0] + (right[0] - left[0]) * np.arange(1, 6) / 6
+            points = np.column_stack([x, np.interp(x, line[:, 0], line[:, 1])])
+            out[side, at : at + 5] = points if at == 9 else points[::-1]
+        out[side, 8], out[side, 14] = left, right
+        centre, ring = mesh[_IRISES[side], :2], mesh[_IRISES[side] + 1 : _IRISES[side] + 5, :2]
+        radius = np.linalg.norm(ring - centre, axis=1).mean()
+        angles = np.pi - np.arange(8) * np.pi / 4
+        out[side, :8] = centre + radius * np.column_stack([np.cos(angles), -np.sin(angles)])
+    return out
+
+
+def real_eyes(
+    data: Path, model: ShapeModel, london: Path | None, part: str, seed: int
+) -> EyeSet:
+    """Eyes of the crops of a part (MediaPipe's irises and lids) and, for ``train``, of the London people, who look into the lens."""
+    rng = np.random.default_rng(seed)
+    faces = load_keypoints(data / "keypoints")
+    labels, mapping = make_labels(faces)
+    from weights.landmarks.data import split_mask
+
+    chosen = np.flatnonzero(labels.trusted & split_mask(faces.persons, part))
+    rows: list[tuple[F32, F64, F64, str]] = []
+    fits = fitted_faces(model, labels.fused[chosen])
+    for k, index in enumerate(chosen):
+        image = faces.grey(int(index)).astype(np.float32)
+        rows += _both(image, labels.fused[index], fits.scale[k], fits.euler[k],
+                      mesh_eye_points(faces.mediapipe[index]), None, str(faces.persons[index]), rng)  # fmt: skip
+    if part != "train" or london is None:
+        return EyeSet.of(rows)
+    people = load_london(data / "london")
+    with np.load(london, allow_pickle=False) as stored:
+        at = {str(name): i for i, name in enumerate(stored["names"])}
+        meshes = centred(stored["points"].astype(np.float64))
+    for person in london_people("train"):
+        for smiling in (False, True):
+            mesh = meshes[at[f"{person}_{'smiling' if smiling else 'neutral'}.jpg"]]
+            points = mapping(mesh[None])[0]
+            now = float(np.linalg.norm(points[45] - points[36]))
+            for size in (45.0, 70.0, 110.0):
+                image, flat = resized(people.image(person, smiling), np.concatenate([points, mesh[:, :2]]), now, size)
+                grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+                fit = fitted_faces(model, flat[None, :68])
+                seen = mesh_eye_points(np.column_stack([flat[68:], mesh[:, 2]]))
+                rows += _both(grey, flat[:68], fit.scale[0], fit.euler[0], seen, np.zeros(2), f"london_{person}", rng)
+    return EyeSet.of(rows)
+
+
+def _both(
+    image: F32, points: F64, scale: float, euler: F64, seen: F64, gaze: F64 | None, source: str, rng: np.random.Generator
+) -> list[tuple[F32, F64, F64, str]]:
+    head = euler_to_matrix(euler)
+    roll = float(np.arctan2(head[1, 0], head[0, 0]))
+    forward = -head[:, 2]
+    x = np.cos(roll) * forward[0] + np.sin(roll) * forward[1]
+    y = -np.sin(roll) * forward[0] + np.cos(roll) * forward[1]
+    rows = []
+    for side, (a, b) in enumerate(((36, 39), (42, 45))):
+        mirrored = side == 0
+        centre = (points[a] + points[b]) / 2 + rng.normal(0, PLACE_NOISE_MM, 2) * scale
+        window, at, axes = window_of(
+            image, centre, scale * float(np.exp(rng.normal(0, SIZE_NOISE))), roll + rng.normal(0, ROLL_NOISE), mirrored
+        )
+        placed = seen[side][MIRROR] if mirrored else seen[side]
+        opening = float(np.linalg.norm(seen[side][11] - seen[side][17])) / scale
+        target = _target(placed, at, axes, gaze, opening, 1.0)
+        if gaze is None:
+            target[-1] = np.nan  # whether the gaze can be seen is not known
+        view = np.array([-x if mirrored else x, y]) + rng.normal(0, HEAD_NOISE / 2, 2)
+        rows.append((window, view, target, source))
+    return rows

@@ -1,0 +1,125 @@
+"""``python -m weights.train eyes``: draw eyes, train the network on drawn and real ones, write its file and figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pyclnf.io import atomic_write
+from pyclnf.open_eyes import OpenEyes
+from weights.landmarks.prepare import load_model
+
+from .dataset import UNSEEN_SKINS, EyeSet, drawn_eyes, drawn_pairs, real_eyes
+from .mesh import load_parts
+
+LOG = logging.getLogger(__name__)
+ROOT = Path(__file__).resolve().parents[2]
+SEED, PICTURES, PAIRS, EPOCHS = 11, 10000, 600, 14
+#: How often an epoch takes each window of drawn eyes, of real crops, and of people who look into the lens.
+SHARES = (1.0, 1.0)
+OWN_SHARE = 0.35  # of an eye's direction; the rest is that of both
+STAGES = ("draw", "real", "fit", "evaluate")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the stages that are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m weights.train eyes", description=__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "training", help="with the shape model, pdm.npz")
+    parser.add_argument("--london", type=Path, help="MediaPipe's points of the London pictures")
+    parser.add_argument("--out", type=Path, default=ROOT / "pyclnf" / "pyclnf" / "models_open" / "eyes_open.npz")
+    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    stages = {"draw": _draw, "real": _real, "fit": _fit, "evaluate": _evaluate}
+    for name in options.stages:
+        started = time.time()
+        stages[name](options)
+        LOG.info("%s: %.0f s", name, time.time() - started)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    parts = load_parts(options.data / "unityeyes2")
+    skins = [name for name in parts.skins if name not in UNSEEN_SKINS]
+    # in pieces, so that a stopped run goes on where it was
+    piece = 1000
+    for k in range(-(-options.pictures // piece)):
+        path = options.work / f"eyes_drawn_{k:02d}.npz"
+        if not path.exists():
+            drawn_eyes(parts, piece, SEED + k, skins).save(path)
+            LOG.info("piece %d", k)
+    pairs, gaze, heads = drawn_pairs(parts, PAIRS, SEED - 1, list(UNSEEN_SKINS))
+    pairs.save(options.work / "eyes_pairs.npz")
+    np.savez(options.work / "eyes_pairs_truth.npz", gaze=gaze, heads=heads)
+
+
+def _real(options: argparse.Namespace) -> None:
+    model = load_model(options.work / "pdm.npz")
+    for part in ("train", "validation"):
+        real_eyes(options.data, model, options.london, part, SEED).save(options.work / f"eyes_{part}.npz")
+
+
+def _fit(options: argparse.Namespace) -> None:
+    import torch
+
+    from .net import arrays_of, train
+
+    torch.set_num_threads(options.threads)
+    pieces = [EyeSet.load(path) for path in sorted(options.work.glob("eyes_drawn_*.npz"))]
+    drawn = EyeSet(*(np.concatenate([getattr(p, f) for p in pieces]) for f in EyeSet.__dataclass_fields__))
+    real = EyeSet.load(options.work / "eyes_train.npz")
+    net = train([drawn, real], list(SHARES), options.epochs, SEED, options.work / "eyes.pt")
+    # what a window of an eye that looks into the lens gives: the eye's line of sight is not its axis
+    eyes = OpenEyes(arrays_of(net, np.zeros(2), OWN_SHARE))
+    lens = np.char.startswith(real.source, "london")
+    out = eyes.outputs(real.windows[lens].astype(np.float32), real.heads[lens])
+    centre = np.median(out[:, :2], axis=0)
+    LOG.info("lens: centre %s, spread %s", centre, out[:, :2].std(axis=0))
+    with atomic_write(options.out) as file:
+        np.savez(file, **arrays_of(net, centre, OWN_SHARE))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from .net import eye_axes_error
+
+    eyes = OpenEyes.from_file(options.out)
+    pairs = EyeSet.load(options.work / "eyes_pairs.npz")
+    with np.load(options.work / "eyes_pairs_truth.npz") as truth:
+        gaze, heads = truth["gaze"], truth["heads"]
+    error = eye_axes_error(eyes, pairs, gaze, heads)
+    turn = np.degrees(np.arccos(np.clip(heads[:, 2, 2], -1, 1)))
+    away = np.degrees(np.arccos(np.clip(-gaze[:, 2], -1, 1)))
+    out = eyes.outputs(pairs.windows.astype(np.float32), pairs.heads)
+    real = EyeSet.load(options.work / "eyes_validation.npz")
+    found = eyes.outputs(real.windows.astype(np.float32), real.heads)
+    iris = slice(2, 18)
+    width = 25.7 / 37.0 * 48 / 10  # eye width in units of the outputs
+
+    def spread(a: np.ndarray, b: np.ndarray, columns: slice) -> float:
+        d = (a[:, columns] - b[:, columns]).reshape(len(a), -1, 2)
+        return float(np.nanmean(np.linalg.norm(d, axis=2)) / width)
+
+    figures = {
+        "drawn, within 20 degrees of head turn": float(error[turn <= 20].mean()),
+        "drawn, beyond": float(error[turn > 20].mean()),
+        "by gaze within 10, 20, 30, beyond, degrees from the lens": [
+            float(error[(a <= away) & (away < b)].mean()) for a, b in ((0, 10), (10, 20), (20, 30), (30, 90))
+        ],
+        "opening r, drawn": float(np.corrcoef(out[:, -2], pairs.targets[:, -2])[0, 1]),
+        "opening r, real (MediaPipe)": float(np.corrcoef(found[:, -2], real.targets[:, -2])[0, 1]),
+        "iris points / eye width, drawn": spread(out, pairs.targets, iris),
+        "iris points / eye width, real": spread(found, real.targets, iris),
+        "lid points / eye width, drawn": spread(out, pairs.targets, slice(18, 42)),
+        "lid points / eye width, real": spread(found, real.targets, slice(18, 42)),
+    }
+    (options.work / "eyes_figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    LOG.info("%s", json.dumps(figures, indent=1))

@@ -1,0 +1,231 @@
+"""``python -m weights.judge``: one table of how the open pack does, from whatever of the test material is at hand.
+
+Nothing here trains anything. The London people of the part ``judge`` (``splits/london_people.json``) are in no training and no
+calibration. Pictures are brought to an outer-eye distance of 59 px, faces are found by the detector of the pipeline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pyclnf import CLNF
+from pyfaceau.demo import DEMO_CLIP, DEMO_TRUTH
+from pyfaceau.pipeline import FullPythonAUPipeline
+from pymtcnn import MTCNN
+from weights.landmarks.data import centred, load_keypoints
+from weights.landmarks.london import LondonSet, hand_figures, load_london, resized
+from weights.landmarks.prepare import london_people, make_labels
+
+F64 = NDArray[np.float64]
+LOG = logging.getLogger(__name__)
+SIZE = 59.0
+ROOT = Path(__file__).resolve().parents[1]
+GAZE_SIZE = 141.0  # outer-eye distance of the pictures as they are, about
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: subject, what is measured, the figure, what was asked for and what the pack before had."""
+
+    name: str
+    figure: str
+    asked: str = ""
+    before: str = ""
+
+
+def boxes(images: list[NDArray[np.uint8]]) -> list[F64 | None]:
+    """Box of the surest face of each picture; None where there is none."""
+    detector, out = MTCNN(), []
+    for image in images:
+        found = detector.detect(image)
+        out.append(np.asarray(max(found, key=lambda d: d.score).box, np.float64) if found else None)
+    return out
+
+
+def _people(london: LondonSet, part: str) -> list[int]:
+    chosen = set(london_people("judge"))
+    return [k for k, person in enumerate(london.people) if part == "all" or (person in chosen) == (part == "judge")]
+
+
+def fitted(london: LondonSet, people: list[int], model: str, size: float = SIZE) -> tuple[F64, F64]:
+    """Landmarks (n, 68, 2) of calm faces by a landmark model, and the hand-placed points of the same pictures."""
+    pictures = [
+        resized(london.image(london.people[k]), london.points[k], london.eye_distance[k], size) for k in people
+    ]
+    clnf = CLNF(model)
+    found, hand = [], []
+    for (image, points), box in zip(pictures, boxes([image for image, _ in pictures]), strict=True):
+        if box is not None:
+            found.append(clnf.fit(image, box).landmarks.astype(np.float64))
+            hand.append(points)
+    return np.array(found), np.array(hand)
+
+
+def landmark_lines(data: Path, london: LondonSet, models: list[str]) -> Iterator[Line]:
+    """Landmarks against hand-placed points, by skin lightness as well."""
+    asked = "12 points 0.017, lids 0.008, lip gap 0.015, opening r 0.65"
+    for part, text in (("judge", "kept out of training"), ("all", "all")):
+        people = _people(london, part)
+        for model in models:
+            figures = hand_figures(*fitted(london, people, model))
+            cells = ", ".join(
+                f"{name} {value}"
+                for name, value in zip(("12 points", "lids", "lips", "lip gap", "opening r"), figures.cells(), strict=True)
+            )
+            yield Line(f"landmarks, {model}, {figures.count} London people, {text}", cells, asked if model == "open" else "")
+    people = _people(london, "judge")
+    light = np.array([london.lightness(k) for k in people])
+    figures = hand_figures(*fitted(london, people, "open"))
+    if figures.count == len(people):
+        order = np.argsort(light)
+        thirds = [f"L* {light[i].min():.0f}-{light[i].max():.0f}: {figures.per_person[i].mean():.4f}"
+                  for i in np.array_split(order, 3)]  # fmt: skip
+        yield Line("12 points by lightness of the cheeks (the set here states neither skin nor sex)", ", ".join(thirds))
+
+
+def label_lines(data: Path, london: LondonSet, mesh: Path) -> Iterator[Line]:
+    """The training labels' own error: MediaPipe's points with the constants."""
+    _, mapping = make_labels(load_keypoints(data / "keypoints"))
+    with np.load(mesh, allow_pickle=False) as stored:
+        at = {str(name): k for k, name in enumerate(stored["names"])}
+        points = centred(stored["points"].astype(np.float64))
+    people = _people(london, "judge")
+    found = mapping(np.array([points[at[f"{london.people[k]}_neutral.jpg"]] for k in people]))
+    cells = hand_figures(found, london.points[people]).cells()
+    yield Line("training labels, the same people", "12 points {}, lids {}, lips {}, lip gap {}, opening r {}".format(*cells),
+               "", "0.0227, , , 0.039, (map alone)")  # fmt: skip
+
+
+def gaze_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
+    """Angle between gaze and the lens, into which the London people look, calm and smiling."""
+    from pyclnf.core.gaze import estimate_gaze
+    from pyclnf.core.pose import Camera, head_pose
+    from pyclnf.clnf import load_model
+
+    for name in models:
+        model = load_model(name)
+        clnf = CLNF(model)
+        for part in ("judge",):
+            errors = []
+            for k in _people(london, part):
+                for smiling in (False, True):
+                    image = london.image(london.people[k], smiling)
+                    box = boxes([image])[0]
+                    if box is None:
+                        continue
+                    fit = clnf.fit(image, box)
+                    camera = Camera.for_size(image.shape[1], image.shape[0])
+                    pose = head_pose(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
+                    gaze = estimate_gaze(model, fit, pose, camera, image)
+                    if gaze is None:
+                        break
+                    mean = gaze.directions.mean(axis=0)
+                    eyes = gaze.landmarks_3d.mean(axis=0)
+                    towards = -eyes / np.linalg.norm(eyes)
+                    errors.append(np.degrees(np.arccos(np.clip(mean @ towards / np.linalg.norm(mean), -1, 1))))
+            if errors:
+                yield Line(f"gaze into the lens, {name}, {len(errors)} pictures of people kept out, degrees",
+                           f"{np.mean(errors):.2f}", "3.5" if name == "open" else "")  # fmt: skip
+
+
+def auc(high: F64, low: F64) -> float:
+    """Share of pairs in which the first is larger."""
+    return float((high[:, None] > low).mean() + 0.5 * (high[:, None] == low).mean())
+
+
+def smile_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
+    """Static action units of calm and smiling faces."""
+    people = _people(london, "judge")
+    for name in models:
+        pipeline = FullPythonAUPipeline(models=name, include=("aus",))
+        tables = []
+        for smiling in (False, True):
+            rows = []
+            for k in people:
+                image, _ = resized(
+                    london.image(london.people[k], smiling), london.points[k], london.eye_distance[k], SIZE
+                )
+                found = pipeline.process_image(image)
+                if found:
+                    rows.append({f"{unit}_r": max(value, 0.0) for unit, value in found[0].au_intensities.items()})
+            tables.append(pd.DataFrame(rows))
+        calm, smile = tables
+        columns = [c for c in calm.columns if c.endswith("_r")]
+        yield Line(
+            f"smiles of {len(people)} people kept out, {name}, static",
+            f"AU06 {auc(smile['AU06_r'].to_numpy(), calm['AU06_r'].to_numpy()):.2f}, "
+            f"AU12 {auc(smile['AU12_r'].to_numpy(), calm['AU12_r'].to_numpy()):.2f}, "
+            f"AU10's mean {smile['AU10_r'].mean():.2f}, "
+            f"AU04 {auc(smile['AU04_r'].to_numpy(), calm['AU04_r'].to_numpy()):.2f}",
+            "AU12 0.95, AU10 0.7, AU04 near 0.5" if name == "open" else "",
+            "0.93, 0.96, 1.54, 0.68 (102 people)" if name == "open" else "",
+        )
+        level = calm[columns].mean().sort_values(ascending=False)
+        yield Line(f"calm people, {name}: highest means", ", ".join(f"{c[:4]} {v:.2f}" for c, v in level.head(4).items()),
+                   "0.3" if name == "open" else "")  # fmt: skip
+
+
+def demo_lines() -> Iterator[Line]:
+    """The demo clip against the weights it was drawn with."""
+    truth = pd.read_csv(DEMO_TRUTH)
+    found = FullPythonAUPipeline(models="open", include=("aus",)).process_video(DEMO_CLIP, progress=False)
+    r = {c: float(np.corrcoef(found[c], truth[c])[0, 1]) for c in truth.columns if c.startswith("AU")}
+    lowest = min(r, key=lambda c: r[c])
+    yield Line("demo clip, mean and lowest r with the truth", f"{np.mean(list(r.values())):.3f}, {r[lowest]:.3f} ({lowest[:4]})", "0.9")
+
+
+def video_lines(media: Path) -> Iterator[Line]:
+    """Levels on ``default.wmv``."""
+    found = FullPythonAUPipeline(models="open", include=("aus",)).process_video(media / "default.wmv", progress=False)
+    yield Line("default.wmv, mean AU05 and AU07", f"{found['AU05_r'].mean():.2f}, {found['AU07_r'].mean():.2f}", "0.5", "1.85, 1.98")
+
+
+def table(lines: list[Line]) -> str:
+    """Markdown."""
+    rows = [f"| {line.name} | {line.figure} | {line.asked} | {line.before} |" for line in lines]
+    return "\n".join(["| what | figure | asked | before |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m weights.judge", description=__doc__)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--media", type=Path, default=ROOT.parent / "shared" / "media")
+    parser.add_argument("--london", type=Path, help="MediaPipe's points of the London pictures, for the labels' own error")
+    parser.add_argument("--eyes", type=Path, help="eyes_figures.json of `weights.train eyes`")
+    parser.add_argument("--models", nargs="+", default=["open"], help="open, clnf, ceclm or paths")
+    parser.add_argument("--only", nargs="+", choices=("labels", "landmarks", "gaze", "smiles", "demo", "videos"))
+    options = parser.parse_args()
+    parts: dict[str, Callable[[], Iterator[Line]]] = {"demo": demo_lines}
+    if (options.data / "london").is_dir():
+        london = load_london(options.data / "london")
+        parts["landmarks"] = lambda: landmark_lines(options.data, london, options.models)
+        parts["gaze"] = lambda: gaze_lines(london, options.models)
+        parts["smiles"] = lambda: smile_lines(london, [m for m in options.models if m == "open"])
+        if options.london is not None:
+            parts["labels"] = lambda: label_lines(options.data, london, options.london)
+    if options.media.is_dir():
+        parts["videos"] = lambda: video_lines(options.media)
+    lines: list[Line] = []
+    for name in ("labels", "landmarks", "gaze", "smiles", "demo", "videos"):
+        if name in parts and (not options.only or name in options.only):
+            lines += parts[name]()
+    if options.eyes is not None and options.eyes.exists():
+        for name, value in json.loads(options.eyes.read_text()).items():
+            shown = ", ".join(f"{v:.2f}" for v in value) if isinstance(value, list) else f"{value:.3f}"
+            lines.append(Line(f"eyes: {name}", shown))
+    sys.stdout.write(table(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Drawn eyes: what is labelled is what is drawn."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from weights.eyes import dataset, mesh, render
+from weights.render.fit import euler_matrix
+
+SHARED = Path(os.environ.get("PYFACEAU_SHARED", Path(__file__).resolve().parents[3] / "shared"))
+PARTS = SHARED / "data" / "unityeyes2"
+
+
+@pytest.fixture(scope="module")
+def renderer() -> render.EyeRenderer:
+    """Renderer with the real parts."""
+    if not PARTS.is_dir():
+        pytest.skip("no eye parts at hand")
+    return render.EyeRenderer(mesh.load_parts(PARTS, 128))
+
+
+@pytest.fixture
+def scene(renderer: render.EyeRenderer) -> render.EyeScene:
+    """A plain eye that looks into the lens."""
+    any_scene = render.random_scene(renderer._parts, ["m01"], np.random.default_rng(0))
+    return replace(
+        any_scene, shape=np.zeros(16), gaze=np.array([0.0, 0, -1]), head=(0.0, 0.0, 0.0), closing=0.0, iris_size=1.0,
+        pupil_size=1.0, glasses=False, glints=0, lashes=0.0, iris="eyeball_brown", sclera=1.0, brightness=0.9,
+    )  # fmt: skip
+
+
+def _drawn(renderer: render.EyeRenderer, scene: render.EyeScene) -> render.DrawnEye:
+    return renderer.draw(scene, np.random.default_rng(1))
+
+
+def test_pupil_is_dark_where_its_points_are(renderer, scene):
+    for side in (-0.3, 0.0, 0.3):
+        gaze = np.array([np.sin(side), 0.0, -np.cos(side)])
+        eye = _drawn(renderer, replace(scene, gaze=gaze))
+        x, y = np.round(eye.points[20:].mean(axis=0)).astype(int)
+        assert eye.picture[y - 2 : y + 3, x - 2 : x + 3].mean() < 0.3 * np.median(eye.picture)
+
+
+def test_iris_points_move_with_the_gaze(renderer, scene):
+    here = _drawn(renderer, scene).points[:8].mean(axis=0)
+    right = _drawn(renderer, replace(scene, gaze=np.array([0.4, 0, -np.sqrt(0.84)]))).points[:8].mean(axis=0)
+    down = _drawn(renderer, replace(scene, gaze=np.array([0, 0.3, -np.sqrt(0.91)]))).points[:8].mean(axis=0)
+    lever = np.sqrt(12.05**2 - render.IRIS_RADIUS**2) * render.DENSITY
+    np.testing.assert_allclose(right - here, [0.4 * lever, 0], atol=0.5)
+    np.testing.assert_allclose(down - here, [0, 0.3 * lever], atol=0.5)
+
+
+def test_points_come_in_openfaces_order(renderer, scene):
+    points = _drawn(renderer, scene).points
+    left, top, right, bottom = points[0], points[2], points[4], points[6]
+    assert left[0] < top[0] < right[0]
+    assert top[1] < left[1] < bottom[1]
+    assert points[8, 0] == points[8:20, 0].min()
+    assert points[14, 0] == points[8:20, 0].max()
+    assert points[11, 1] < points[17, 1]
+    assert points[20, 0] < points[22, 0]
+    assert points[21, 1] == pytest.approx(points[20:, 1].max())
+
+
+def test_opening_falls_as_the_eye_closes(renderer, scene):
+    openings = [_drawn(renderer, replace(scene, closing=c)).opening for c in (-0.2, 0.0, 0.4, 0.8, 1.0)]
+    assert (np.diff(openings) < 0).all()
+    assert openings[1] > 6.0
+    assert openings[-1] < 1.0
+
+
+def test_turned_head_turns_corners_but_not_the_gaze(renderer, scene):
+    turned = _drawn(renderer, replace(scene, head=(0.0, -0.4, 0.0)))
+    straight = _drawn(renderer, scene)
+    width = [np.linalg.norm(np.diff(eye.corners, axis=0)) for eye in (turned, straight)]
+    assert abs(width[0] / width[1] - 1) > 0.1
+    iris = [np.ptp(eye.points[:8, 0]) for eye in (turned, straight)]
+    assert iris[0] == pytest.approx(iris[1], rel=0.02)
+
+
+def test_window_targets_lie_on_the_drawn_points(renderer, scene):
+    eye = _drawn(renderer, scene)
+    centre = eye.corners.mean(axis=0)
+    window, at, axes = dataset.window_of(eye.picture, centre, render.DENSITY * dataset.DRAWN_MM, 0.1, False)
+    target = dataset._target(eye.points, at, axes, None, 8.0, 1.0)[2:-2].reshape(-1, 2) * dataset.POINT_UNIT
+    x, y = np.round(target[20:].mean(axis=0) + [23.5, 15.5]).astype(int)
+    assert window[y, x] < 0.3 * np.median(window)
+
+
+def test_drawing_is_the_same_for_the_same_seed(renderer):
+    one, two = (dataset.drawn_eyes(renderer._parts, 3, 5, ["m01", "f01"]) for _ in range(2))
+    np.testing.assert_array_equal(one.windows, two.windows)
+    np.testing.assert_array_equal(one.targets, two.targets)
+    assert one.windows.shape == (6, 32, 48)
+
+
+def test_even_gaze_is_not_drawn_towards_the_lens(renderer):
+    rng = np.random.default_rng(3)
+    gaze = np.array([render.random_scene(renderer._parts, ["m01"], rng).gaze for _ in range(2000)])
+    near = np.degrees(np.arccos(-gaze[:, 2])) < 5
+    assert near.mean() < 0.06
+
+
+def test_eye_turned_by_a_gaze_looks_along_it():
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        gaze = euler_matrix(rng.uniform(-0.5, 0.5), rng.uniform(-0.6, 0.6), 0) @ np.array([0.0, 0, -1])
+        np.testing.assert_allclose(render._turned(np.array([[0.0, 0, -1]]), gaze)[0], gaze, atol=1e-12)
