@@ -20,8 +20,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .geometry import euler_to_matrix
 from .errors import ModelFileError
+from .geometry import euler_to_matrix
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]

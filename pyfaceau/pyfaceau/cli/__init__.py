@@ -23,7 +23,6 @@ def _terminate(number: int, frame: object) -> None:
     raise _Terminated
 
 
-
 def _with_command(arguments: list[str], commands: Collection[str]) -> list[str]:
     """Take ``pyfaceau VIDEO`` for ``pyfaceau extract VIDEO -o .``, as in earlier versions."""
     first = arguments[0] if arguments else "-"
