@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from pyclnf.models import OPEN_FOLDER
 from pyfaceau import (
     FullPythonAUPipeline,
     InputWarning,
@@ -155,8 +157,10 @@ def test_openfaces_format_keeps_openfaces_values_in_gaps(pipeline, clip):
     np.testing.assert_array_equal(theirs.loc[seen, "AU12_r"], ours.loc[seen, "AU12_r"])
 
 
-def test_gaze_that_models_cannot_give_is_absent_with_one_warning(frames):
-    pipeline = FullPythonAUPipeline(models="open", include=("gaze", "pose"))
+def test_gaze_that_models_cannot_give_is_absent_with_one_warning(frames, tmp_path):
+    shutil.copytree(OPEN_FOLDER, tmp_path / "eyeless", ignore=shutil.ignore_patterns("eyes*"))
+    landmarks = tmp_path / "eyeless/main_ceclm_general.txt"
+    pipeline = FullPythonAUPipeline(models="open", landmarks=landmarks, include=("gaze", "pose"))
     with pytest.warns(
         MissingColumnsWarning, match="no eye models; the table has no columns of gaze"
     ) as caught:

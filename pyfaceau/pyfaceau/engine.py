@@ -81,7 +81,7 @@ class Engine:
         if absent:
             warn(
                 f"the models {Path(self.models.name).name!r} have no eye models; the table has no columns of "
-                f"{' and '.join(absent)}. Use OpenFace's models for gaze",
+                f"{' and '.join(absent)}. Gaze needs OpenFace's models, or the open ones",
                 MissingColumnsWarning,
             )
         return tuple(group for group in groups if group not in absent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -114,7 +114,10 @@ def warn_of_time(part: Part) -> None:
 
 
 def faces_seen_briefly(
-    face_ids: Iterable[NDArray[np.int64]], valid: Iterable[NDArray[np.bool_]], learnt: Iterable[int]
+    face_ids: Iterable[NDArray[np.int64]],
+    valid: Iterable[NDArray[np.bool_]],
+    learnt: Iterable[int],
+    returned: Mapping[int, int],
 ) -> dict[str, int]:
     """List faces whose rest was learnt from too few frames.
 
@@ -124,6 +127,8 @@ def faces_seen_briefly(
         Of each table: face of each row, and whether it was measured.
     learnt : iterable of int
         Faces whose rest was learnt from the sequence itself.
+    returned : mapping of int to int
+        Whose sequence the frames of a face are part of, for people who came back under a new number.
 
     Returns
     -------
@@ -133,8 +138,9 @@ def faces_seen_briefly(
     counts: dict[int, int] = {}
     for ids, measured in zip(face_ids, valid, strict=True):
         for face_id, count in zip(*np.unique(ids[measured], return_counts=True), strict=True):
-            counts[int(face_id)] = counts.get(int(face_id), 0) + int(count)
-    wanted = set(learnt)
+            person = returned.get(int(face_id), int(face_id))
+            counts[person] = counts.get(person, 0) + int(count)
+    wanted = {returned.get(face_id, face_id) for face_id in learnt}
     return {str(n): count for n, count in counts.items() if n in wanted and count < SHORT_SEQUENCE}
 
 
@@ -143,10 +149,13 @@ def warn_of_short_sequence(source: str, faces: dict[str, int]) -> None:
     if not faces:
         return
     seen = max(faces.values())
-    whose = "the face is" if len(faces) == 1 else f"each of {len(faces)} faces is"
+    whose = "the face is"
+    if list(faces) != ["0"]:
+        whose = f"face {next(iter(faces))} is" if len(faces) == 1 else f"faces {', '.join(faces)} are"
+    most = " at most" if len(faces) > 1 else ""
     warn(
-        f"{source}: {whose} seen in {seen} frames; dynamic action units need some {SHORT_SEQUENCE} to tell a person's "
-        "rest, and may be off by several units. Use static models for short clips (au_models='static', --au-models "
-        "static), or give the person at rest (baseline, --baseline)",
+        f"{source}: {whose} seen in {seen} frames{most}; dynamic action units need some {SHORT_SEQUENCE} to tell a "
+        "person's rest, and may be off by several units. Use static models for short clips (au_models='static', "
+        "--au-models static), or give the person at rest (baseline, --baseline)",
         ShortSequenceWarning,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ import pandas as pd
 from . import migration
 from ._deprecation import renamed_arguments
 from ._html import pipeline_html
-from .analysis import Baseline, BaselineFrames, checked_frames
+from .analysis import Baseline
+from .at_rest import BaselineChoice, given_baseline
 from .detectors import FaceDetector
 from .engine import Engine
 from .errors import ProcessingError
@@ -27,14 +28,13 @@ from .people import AUModelChoice
 from .progress import ProgressCallback
 from .result import FrameResult
 from .rotation import Rotation, check_rotation, rotation_of
-from .run import ONE_PERSON, AnalysisRun, RunMode
+from .run import AnalysisRun, RunMode
 from .saved_runs import resume_run
 from .sequence import analyse_files, finishing
 from .video import FrameIterator, FrameSource, open_video
 
 Frame = npt.NDArray[np.generic]
 PathLike = str | os.PathLike[str]
-BaselineChoice: TypeAlias = PathLike | BaselineFrames | Baseline | None
 
 
 class FullPythonAUPipeline(PhotographMethods):
@@ -198,9 +198,7 @@ class FullPythonAUPipeline(PhotographMethods):
         sinks: Sequence[Sink] = (),
         spool: PathLike | None = None,
     ) -> AnalysisRun:
-        """Begin an analysis that takes its frames one by one.
-
-        All other methods are short forms of it. Several runs may go on at once, each in its own thread.
+        """Begin an analysis that takes its frames one by one; all other methods are short forms of it.
 
         Parameters
         ----------
@@ -218,7 +216,7 @@ class FullPythonAUPipeline(PhotographMethods):
             self.engine,
             mode=mode,
             include=include,
-            baseline=self._baseline(baseline),
+            baseline=given_baseline(self, baseline),
             sinks=sinks,
             spool=spool,
         )
@@ -368,7 +366,7 @@ class FullPythonAUPipeline(PhotographMethods):
             check_target(target)
         style = self.options.number_format if include is None else number_format(include)
         check_rotation(rotate)
-        at_rest = self._baseline(baseline, progress, rotate)
+        at_rest = given_baseline(self, baseline, progress, rotate)
         lent = [SharedSink.around(sink) for sink in sinks]
         with finishing(lent):
             return analyse_files(
@@ -482,9 +480,7 @@ class FullPythonAUPipeline(PhotographMethods):
 
         Parameters
         ----------
-        path : path-like
-            Video file or folder of images.
-        progress, rotate
+        path, progress, rotate
             As in :meth:`process_video`.
 
         Returns
@@ -500,14 +496,3 @@ class FullPythonAUPipeline(PhotographMethods):
         with open_video(path, rotate=turn) as source, self.run(include=()) as run:
             run.analyse(source, progress=progress)
             return run.baseline_here(Path(path).name)
-
-    def _baseline(
-        self, baseline: BaselineChoice, progress: bool | ProgressCallback = False, rotate: Rotation = 0
-    ) -> Baseline | BaselineFrames | None:
-        if baseline is None or isinstance(baseline, Baseline):
-            return baseline
-        if isinstance(baseline, (str, os.PathLike)):
-            if self.options.max_faces > 1:
-                raise ValueError(ONE_PERSON)
-            return self.baseline_of(baseline, progress, rotate=rotate)
-        return checked_frames(baseline)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -12,7 +14,7 @@ from pyclnf import CLNF
 
 from ._warning import warn
 from .engine import Engine
-from .errors import RotationWarning
+from .errors import RotationWarning, VideoError
 from .inputs import images_in
 from .turned import turned
 from .video import IMAGE_SUFFIXES, BGRImage, as_bgr, open_video, read_image
@@ -81,11 +83,13 @@ def _samples(path: Path) -> Iterator[BGRImage]:
     if path.is_dir():
         files = images_in(path, IMAGE_SUFFIXES)
         for index in _spread(len(files)):
-            yield read_image(files[index])
+            with suppress(VideoError):  # said when its turn comes
+                yield read_image(files[index])
         return
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
-        for index in _spread(int(capture.get(cv2.CAP_PROP_FRAME_COUNT))):
+        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        for index in _spread(int(count) if math.isfinite(count) else 0):
             if index:
                 capture.set(cv2.CAP_PROP_POS_FRAMES, index)
             read, image = capture.read()

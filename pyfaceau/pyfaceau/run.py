@@ -320,7 +320,8 @@ class AnalysisRun:
                 error = failure
                 values = self.people.raw(face_ids)
             if "aus" in self.groups and self.engine.action_units.any_dynamic:
-                short = faces_seen_briefly(face_ids, values.valid, self.people.learnt_baselines())
+                learnt = self.people.learnt_baselines()
+                short = faces_seen_briefly(face_ids, values.valid, learnt, self.people.returned())
             if self._gaps == "empty":
                 values = values.with_gaps()
             tables = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from pyclnf.models import OPEN_FOLDER
+from pyfaceau import MissingColumnsWarning
 from pyfaceau.cli.app import app
 from pyfaceau.demo import DEMO_CLIP
 from pyfaceau.output import read_hog, read_openface_csv
@@ -129,11 +132,13 @@ def test_input_that_fails_is_named_and_the_others_go_on(run, shared, tmp_path):
 
 
 def test_gaze_that_the_models_cannot_give_is_left_out_with_a_warning(tmp_path):
+    shutil.copytree(OPEN_FOLDER, tmp_path / "eyeless", ignore=shutil.ignore_patterns("eyes*"))
+    landmarks = str(tmp_path / "eyeless/main_ceclm_general.txt")
     folder = first_frames(DEMO_CLIP, tmp_path / "face", 3)
     options = ("-fdir", str(folder), "-out_dir", str(tmp_path), "-gaze", "-pose", "--models", "open")
-    result = CliRunner().invoke(app, ["openface", *options])
+    with pytest.warns(MissingColumnsWarning, match="have no eye models"):
+        result = CliRunner().invoke(app, ["openface", *options, "-mloc", landmarks])
     assert result.exit_code == 0, result.output
     header = (tmp_path / "face.csv").read_text().splitlines()[0]
     assert "pose_Tx" in header
     assert "gaze" not in header
-    assert "have no eye models" in result.output

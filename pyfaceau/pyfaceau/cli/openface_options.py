@@ -301,7 +301,7 @@ def _inputs(reader: _Reader) -> list[Input]:
             members = sorted(images, key=natural_key)
             if not members:
                 raise OptionError(f"-fdir {path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
-        elif is_folder:
+        elif is_folder and path.is_dir():
             _remark_order(reader, path)
         wanted = reader.out_names[index] if index < len(reader.out_names) else None
         if wanted is not None and len(members) > 1:
