@@ -197,6 +197,7 @@ class MTCNN:
         -------
         list of Detection
             Best score first; empty where there is no face or the image is smaller than `min_face_size`.
+            One list, not boxes and landmarks as in version 1: two faces would unpack into two names without an error.
 
         Raises
         ------
