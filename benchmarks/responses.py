@@ -1,6 +1,7 @@
 """GFLOP/s of the CEN response stage with nets of OpenFace's size: ``python -m benchmarks.responses``.
 
-The yardstick is one NumPy product of 2048 x 2048 matrices on the same machine with as many threads.
+Beside it stand NumPy's products with as many threads: of the same layers one after the other, and of 2048 x 2048
+matrices, which small products do not reach. PYFACEAU_INSTRUCTION_SET and OPENBLAS_CORETYPE choose the kernels.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from pyclnf import instruction_set
 from pyclnf.core.patch_experts import CENExperts, new_maps
 from pyclnf.io import CENExpert, CENFile, DenseLayer
 
@@ -35,7 +37,7 @@ def main() -> int:
     for threads in (1, 2):
         with threadpool_limits(threads):
             yardstick = _sgemm()
-        work, time = 0.0, 0.0
+        work, time, numpy_time = 0.0, 0.0, 0.0
         for scale, (sizes, window) in SCALES.items():
             experts = CENExperts(random_experts(scale, sizes))
             flops = sum(
@@ -44,13 +46,25 @@ def main() -> int:
             )
             work += flops
             time += _fastest(experts, grey, window, threads, arguments.runs)
-        rate = work / time / 1e9
+            with threadpool_limits(threads):
+                numpy_time += _fastest_products(experts, window, arguments.runs)
+        rate, same = work / time / 1e9, work / numpy_time / 1e9
         report.append(
-            {"threads": threads, "gflop": work / 1e9, "ms": 1e3 * time, "gflops": rate, "sgemm": yardstick}
+            {
+                "instruction_set": instruction_set(),
+                "threads": threads,
+                "gflop": work / 1e9,
+                "ms": 1e3 * time,
+                "gflops": rate,
+                "sgemm_same_shapes": same,
+                "sgemm": yardstick,
+            }
         )
         print(
-            f"{threads} threads: {work / 1e9:.2f} GFLOP a tracked frame in {1e3 * time:.2f} ms = {rate:.0f} GFLOP/s, "
-            f"{rate / yardstick:.0%} of a NumPy product ({yardstick:.0f} GFLOP/s)"
+            f"{instruction_set()}, {threads} threads: {work / 1e9:.2f} GFLOP a tracked frame in {1e3 * time:.2f} ms "
+            f"= {rate:.0f} GFLOP/s, "
+            f"{rate / same:.0%} of NumPy's products of these shapes ({same:.0f} GFLOP/s), "
+            f"{rate / yardstick:.0%} of a large one ({yardstick:.0f} GFLOP/s)"
         )
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -88,6 +102,24 @@ def _fastest(experts: CENExperts, grey: npt.NDArray[np.uint8], window: int, thre
     for _ in range(runs):
         start = perf_counter()
         experts.responses(grey, shape, to_image, window, 0, maps, threads)
+        best = min(best, perf_counter() - start)
+    return best
+
+
+def _fastest_products(experts: CENExperts, window: int, runs: int) -> float:
+    """Seconds of the layers' products alone, on as many columns."""
+    matrices = [
+        ([np.ascontiguousarray(layer.weight) for layer in expert.layers], len(targets) * (window**2 // 2))
+        for expert, targets in experts.tasks(0)
+    ]
+    inputs = np.random.default_rng(3).normal(size=(122, 2 * (window**2 // 2))).astype(np.float32)
+    best = np.inf
+    for _ in range(runs):
+        start = perf_counter()
+        for weights, columns in matrices:
+            x = inputs[:, :columns]
+            for weight in weights:
+                x = weight @ x
         best = min(best, perf_counter() - start)
     return best
 

@@ -41,6 +41,11 @@ void gemm_tile(const Gemm& g, int row, int col) {
 #pragma GCC unroll 8
         for (int j = 0; j < NV; ++j) acc[i][j] = splat(g.bias ? g.bias[row + i] : 0.f);
     for (int e = 0; e < g.k; ++e) {
+        // The next tile's rows of A: weights come from far away, and a row is too short for the processor to run ahead by itself.
+        if (!(e & 15)) {
+#pragma GCC unroll 16
+            for (int i = 0; i < MR; ++i) __builtin_prefetch(a + static_cast<size_t>(MR + i) * g.lda + e);
+        }
         const float* b = b0 + g.offsets[e];
         vf bv[NV];
 #pragma GCC unroll 8
@@ -83,7 +88,7 @@ void gemm_columns(const Gemm& g, int col) {
 }
 
 inline void gemm(const Gemm& g) {
-    constexpr int widest = kRegisters >= 32 ? 5 : 3;
+    constexpr int widest = kRegisters >= 32 ? 5 : 2;  // of 16 registers: 6 x 2 sums, 2 of B, 1 of A
     int vectors = round_up(g.n, kLanes) / kLanes, col = 0;
     while (vectors > 0) {
         const int blocks = (vectors + widest - 1) / widest;
@@ -91,8 +96,8 @@ inline void gemm(const Gemm& g) {
         switch (nv) {
             case 1: gemm_columns<1>(g, col); break;
             case 2: gemm_columns<2>(g, col); break;
-            case 3: gemm_columns<3>(g, col); break;
 #if NATIVE_REGISTERS >= 32
+            case 3: gemm_columns<3>(g, col); break;
             case 4: gemm_columns<4>(g, col); break;
             default: gemm_columns<5>(g, col); break;
 #else

@@ -112,6 +112,30 @@ def test_rows_in_files_give_what_rows_in_memory_give(pipeline, videos, tmp_path)
     assert found.attrs == expected.attrs
 
 
+def test_run_that_has_no_row_yet_or_no_face_goes_on_with_its_files(pipeline, videos, tmp_path):
+    with open_video(videos / "1") as source:
+        faceless = [np.full_like(frame.image, 90) for frame in islice(source, 3)]
+    with open_video(videos / "1") as source:
+        images = [*faceless, *(frame.image for frame in islice(source, 6))]
+    with pipeline.run() as run:
+        run.begin("frames", 25.0)
+        for image in images:
+            run.process(image)
+        expected = run.finish()
+    for taken in (0, 2):
+        spool = tmp_path / f"spool-{taken}"
+        with pipeline.run(spool=spool) as run:
+            run.begin("frames", 25.0)
+            for image in images[:taken]:
+                run.process(image)
+            run.save(tmp_path / "state.run")
+        with pipeline.resume(tmp_path / "state.run", spool=spool) as run:
+            for image in images[taken:]:
+                run.process(image)
+            found = run.finish()
+        assert table_bytes(found) == table_bytes(expected)
+
+
 def test_checkpoint_of_another_analysis_is_refused(choice, pipeline, videos, tmp_path):
     with open_video(videos / "1") as source, pipeline.run() as run:
         run.analyse(source, max_frames=3)

@@ -1,6 +1,7 @@
 """``python -m weights.judge``: one table of how the open pack does, from whatever of the test material is at hand.
 
-Nothing here trains anything. The London people of the part ``judge`` (``splits/london_people.json``) are in no training and no
+Nothing here trains anything. The London people of the part ``judge`` (``splits/london_people.json``) are in no
+training and no
 calibration. Pictures are brought to an outer-eye distance of 59 px, faces are found by the detector of the pipeline.
 """
 
@@ -54,13 +55,18 @@ def boxes(images: list[NDArray[np.uint8]]) -> list[F64 | None]:
 
 def _people(london: LondonSet, part: str) -> list[int]:
     chosen = set(london_people("judge"))
-    return [k for k, person in enumerate(london.people) if part == "all" or (person in chosen) == (part == "judge")]
+    return [
+        k
+        for k, person in enumerate(london.people)
+        if part == "all" or (person in chosen) == (part == "judge")
+    ]
 
 
 def fitted(london: LondonSet, people: list[int], model: str, size: float = SIZE) -> tuple[F64, F64]:
     """Landmarks (n, 68, 2) of calm faces by a landmark model, and the hand-placed points of the same pictures."""
     pictures = [
-        resized(london.image(london.people[k]), london.points[k], london.eye_distance[k], size) for k in people
+        resized(london.image(london.people[k]), london.points[k], london.eye_distance[k], size)
+        for k in people
     ]
     clnf = CLNF(model)
     found, hand = [], []
@@ -80,9 +86,15 @@ def landmark_lines(data: Path, london: LondonSet, models: list[str]) -> Iterator
             figures = hand_figures(*fitted(london, people, model))
             cells = ", ".join(
                 f"{name} {value}"
-                for name, value in zip(("12 points", "lids", "lips", "lip gap", "opening r"), figures.cells(), strict=True)
+                for name, value in zip(
+                    ("12 points", "lids", "lips", "lip gap", "opening r"), figures.cells(), strict=True
+                )
             )
-            yield Line(f"landmarks, {model}, {figures.count} London people, {text}", cells, asked if model == "open" else "")
+            yield Line(
+                f"landmarks, {model}, {figures.count} London people, {text}",
+                cells,
+                asked if model == "open" else "",
+            )
     people = _people(london, "judge")
     light = np.array([london.lightness(k) for k in people])
     figures = hand_figures(*fitted(london, people, "open"))
@@ -90,11 +102,14 @@ def landmark_lines(data: Path, london: LondonSet, models: list[str]) -> Iterator
         order = np.argsort(light)
         thirds = [f"L* {light[i].min():.0f}-{light[i].max():.0f}: {figures.per_person[i].mean():.4f}"
                   for i in np.array_split(order, 3)]  # fmt: skip
-        yield Line("12 points by lightness of the cheeks (the set here states neither skin nor sex)", ", ".join(thirds))
+        yield Line(
+            "12 points by lightness of the cheeks (the set here states neither skin nor sex)",
+            ", ".join(thirds),
+        )
 
 
 def label_lines(data: Path, london: LondonSet, mesh: Path) -> Iterator[Line]:
-    """The training labels' own error: MediaPipe's points with the constants."""
+    """Measure the training labels' own error: MediaPipe's points with the constants."""
     _, mapping = make_labels(load_keypoints(data / "keypoints"))
     with np.load(mesh, allow_pickle=False) as stored:
         at = {str(name): k for k, name in enumerate(stored["names"])}
@@ -102,15 +117,16 @@ def label_lines(data: Path, london: LondonSet, mesh: Path) -> Iterator[Line]:
     people = _people(london, "judge")
     found = mapping(np.array([points[at[f"{london.people[k]}_neutral.jpg"]] for k in people]))
     cells = hand_figures(found, london.points[people]).cells()
-    yield Line("training labels, the same people", "12 points {}, lids {}, lips {}, lip gap {}, opening r {}".format(*cells),
+    yield Line("training labels, the same people",
+               "12 points {}, lids {}, lips {}, lip gap {}, opening r {}".format(*cells),
                "", "0.0227, , , 0.039, (map alone)")  # fmt: skip
 
 
 def gaze_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
     """Angle between gaze and the lens, into which the London people look, calm and smiling."""
+    from pyclnf.clnf import load_model
     from pyclnf.core.gaze import estimate_gaze
     from pyclnf.core.pose import Camera, head_pose
-    from pyclnf.clnf import load_model
 
     for name in models:
         model = load_model(name)
@@ -132,7 +148,9 @@ def gaze_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
                     mean = gaze.directions.mean(axis=0)
                     eyes = gaze.landmarks_3d.mean(axis=0)
                     towards = -eyes / np.linalg.norm(eyes)
-                    errors.append(np.degrees(np.arccos(np.clip(mean @ towards / np.linalg.norm(mean), -1, 1))))
+                    errors.append(
+                        np.degrees(np.arccos(np.clip(mean @ towards / np.linalg.norm(mean), -1, 1)))
+                    )
             if errors:
                 yield Line(f"gaze into the lens, {name}, {len(errors)} pictures of people kept out, degrees",
                            f"{np.mean(errors):.2f}", "3.5" if name == "open" else "")  # fmt: skip
@@ -144,7 +162,7 @@ def auc(high: F64, low: F64) -> float:
 
 
 def smile_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
-    """Static action units of calm and smiling faces."""
+    """Compare static action units of calm and smiling faces."""
     people = _people(london, "judge")
     for name in models:
         pipeline = FullPythonAUPipeline(models=name, include=("aus",))
@@ -157,7 +175,9 @@ def smile_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
                 )
                 found = pipeline.process_image(image)
                 if found:
-                    rows.append({f"{unit}_r": max(value, 0.0) for unit, value in found[0].au_intensities.items()})
+                    rows.append(
+                        {f"{unit}_r": max(value, 0.0) for unit, value in found[0].au_intensities.items()}
+                    )
             tables.append(pd.DataFrame(rows))
         calm, smile = tables
         columns = [c for c in calm.columns if c.endswith("_r")]
@@ -171,23 +191,35 @@ def smile_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
             "0.93, 0.96, 1.54, 0.68 (102 people)" if name == "open" else "",
         )
         level = calm[columns].mean().sort_values(ascending=False)
-        yield Line(f"calm people, {name}: highest means", ", ".join(f"{c[:4]} {v:.2f}" for c, v in level.head(4).items()),
+        yield Line(f"calm people, {name}: highest means",
+                   ", ".join(f"{c[:4]} {v:.2f}" for c, v in level.head(4).items()),
                    "0.3" if name == "open" else "")  # fmt: skip
 
 
 def demo_lines() -> Iterator[Line]:
-    """The demo clip against the weights it was drawn with."""
+    """Compare the demo clip with the weights it was drawn with."""
     truth = pd.read_csv(DEMO_TRUTH)
     found = FullPythonAUPipeline(models="open", include=("aus",)).process_video(DEMO_CLIP, progress=False)
     r = {c: float(np.corrcoef(found[c], truth[c])[0, 1]) for c in truth.columns if c.startswith("AU")}
     lowest = min(r, key=lambda c: r[c])
-    yield Line("demo clip, mean and lowest r with the truth", f"{np.mean(list(r.values())):.3f}, {r[lowest]:.3f} ({lowest[:4]})", "0.9")
+    yield Line(
+        "demo clip, mean and lowest r with the truth",
+        f"{np.mean(list(r.values())):.3f}, {r[lowest]:.3f} ({lowest[:4]})",
+        "0.9",
+    )
 
 
 def video_lines(media: Path) -> Iterator[Line]:
     """Levels on ``default.wmv``."""
-    found = FullPythonAUPipeline(models="open", include=("aus",)).process_video(media / "default.wmv", progress=False)
-    yield Line("default.wmv, mean AU05 and AU07", f"{found['AU05_r'].mean():.2f}, {found['AU07_r'].mean():.2f}", "0.5", "1.85, 1.98")
+    found = FullPythonAUPipeline(models="open", include=("aus",)).process_video(
+        media / "default.wmv", progress=False
+    )
+    yield Line(
+        "default.wmv, mean AU05 and AU07",
+        f"{found['AU05_r'].mean():.2f}, {found['AU07_r'].mean():.2f}",
+        "0.5",
+        "1.85, 1.98",
+    )
 
 
 def table(lines: list[Line]) -> str:
@@ -201,10 +233,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m weights.judge", description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--media", type=Path, default=ROOT.parent / "shared" / "media")
-    parser.add_argument("--london", type=Path, help="MediaPipe's points of the London pictures, for the labels' own error")
+    parser.add_argument(
+        "--london", type=Path, help="MediaPipe's points of the London pictures, for the labels' own error"
+    )
     parser.add_argument("--eyes", type=Path, help="eyes_figures.json of `weights.train eyes`")
     parser.add_argument("--models", nargs="+", default=["open"], help="open, clnf, ceclm or paths")
-    parser.add_argument("--only", nargs="+", choices=("labels", "landmarks", "gaze", "smiles", "demo", "videos"))
+    parser.add_argument(
+        "--only", nargs="+", choices=("labels", "landmarks", "gaze", "smiles", "demo", "videos")
+    )
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Line]]] = {"demo": demo_lines}
     if (options.data / "london").is_dir():

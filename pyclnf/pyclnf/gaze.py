@@ -83,7 +83,8 @@ def estimate_gaze(
     Returns
     -------
     Gaze or None
-        None if the model has neither eye models nor an eye network, or has a network and `image` is not given. Directions and angles are NaN where the pose is, or where the fit of the
+        None if the model has neither eye models nor an eye network, or has a network and `image` is not given.
+        Directions and angles are NaN where the pose is, or where the fit of the
         face or of an eye has no scale.
 
     Examples

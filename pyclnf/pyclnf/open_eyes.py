@@ -1,6 +1,7 @@
 """Gaze, eye landmarks and eye opening by the open pack's small network, which sees both eyes at once.
 
-One network serves both eyes: the eye at the left of the picture is mirrored. Input is a grey window around the eye that follows
+One network serves both eyes: the eye at the left of the picture is mirrored. Input is a grey window around the
+eye that follows
 the head's roll and size, and where the head points; output are the gaze, 28 points, the opening of the lids and how far
 the gaze can be trusted. Everything is a handful of NumPy products.
 """
@@ -19,8 +20,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .geometry import euler_to_matrix
 from .errors import ModelFileError
+from .geometry import euler_to_matrix
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
@@ -36,7 +37,20 @@ POINT_UNIT: Final = 10.0  # window px that a point's output of 1 means
 OPENING_UNIT: Final = 10.0  # mm that an opening's output of 1 means
 _SMALLEST_SPREAD = 1.0  # grey levels: a window flatter than this is not stretched
 _LARGEST_ARRAY = 4 << 20  # bytes of one weight array
-_ARRAYS = ("conv1", "bias1", "conv2", "bias2", "conv3", "bias3", "dense1", "offset1", "dense2", "offset2", "centre", "share")
+_ARRAYS = (
+    "conv1",
+    "bias1",
+    "conv2",
+    "bias2",
+    "conv3",
+    "bias3",
+    "dense1",
+    "offset1",
+    "dense2",
+    "offset2",
+    "centre",
+    "share",
+)
 # Mirrored index of each of the 28 points: iris and lids run from the left over the top, the pupil from its lower left.
 MIRROR: Final[npt.NDArray[np.intp]] = np.array(
     [(4 - i) % 8 for i in range(8)]
@@ -127,7 +141,11 @@ def sample_windows(image: npt.NDArray[Any], frames: EyeFrames) -> Float32Array:
     x0, y0 = max(int(px.min()), 0), max(int(py.min()), 0)
     part = image[y0 : int(py.max()) + 2, x0 : int(px.max()) + 2]
     if part.ndim == 3:  # ITU-R BT.601 luma of BGR, as the landmarks' grey
-        part = part[..., 0] * np.float32(0.114) + part[..., 1] * np.float32(0.587) + part[..., 2] * np.float32(0.299)
+        part = (
+            part[..., 0] * np.float32(0.114)
+            + part[..., 1] * np.float32(0.587)
+            + part[..., 2] * np.float32(0.299)
+        )
     flat = np.ascontiguousarray(part, np.float32).ravel()
     stride = part.shape[1]
     px, py = px - x0, py - y0
@@ -165,8 +183,10 @@ class OpenEyes:
     Parameters
     ----------
     arrays : mapping of str to ndarray
-        Convolutions ``conv1`` (12, 25), ``conv2`` (24, 108), ``conv3`` (32, 216) with rows ordered channel, row, column; dense layers
-        ``dense1`` and ``dense2``; their biases; ``centre`` (2,), the gaze that a window of an eye that looks into the lens
+        Convolutions ``conv1`` (12, 25), ``conv2`` (24, 108), ``conv3`` (32, 216) with rows ordered channel,
+        row, column; dense layers
+        ``dense1`` and ``dense2``; their biases; ``centre`` (2,), the gaze that a window of an eye that looks
+        into the lens
         gives on average; ``share`` (), how much of an eye's direction is its own.
 
     Raises
@@ -288,7 +308,7 @@ def _loaded(path: Path, changed: int, size: int) -> OpenEyes:
 
 
 def eyes_beside(main_file: Path) -> OpenEyes | None:
-    """The eye network beside a model's main file, loaded once for as long as the file stays the same."""
+    """Return the eye network beside a model's main file, loaded once for as long as the file stays the same."""
     path = eyes_file(main_file)
     if path is None:
         return None
@@ -297,7 +317,11 @@ def eyes_beside(main_file: Path) -> OpenEyes | None:
 
 
 def open_gaze(
-    eyes: OpenEyes, image: npt.NDArray[Any], landmarks: npt.ArrayLike, params_global: npt.ArrayLike, camera: Any
+    eyes: OpenEyes,
+    image: npt.NDArray[Any],
+    landmarks: npt.ArrayLike,
+    params_global: npt.ArrayLike,
+    camera: Any,
 ) -> OpenGaze | None:
     """Gaze of a fitted face in camera space; None where the fit has no size.
 
@@ -329,9 +353,7 @@ def open_gaze(
         [(flat[:, 0] - camera.cx) / camera.fx * depth, (flat[:, 1] - camera.cy) / camera.fy * depth,
          np.full(len(flat), depth)]
     )  # fmt: skip
-    return OpenGaze(
-        directions, found.landmarks.reshape(-1, 2), spatial, found.opening, found.confidence
-    )
+    return OpenGaze(directions, found.landmarks.reshape(-1, 2), spatial, found.opening, found.confidence)
 
 
 def _turn_to(ray: Float64Array) -> Float64Array:
@@ -356,7 +378,7 @@ def _array(content: bytes) -> npt.NDArray[Any]:
 
 
 def joint_directions(gaze: Float64Array, confidence: Float64Array, share: float) -> Float64Array:
-    """Unit vectors (2, 3) from both windows' outputs (2, 2), the left one mirrored: ``share`` of each is its own."""
+    """Mix unit vectors (2, 3) from both windows' outputs (2, 2), the left mirrored; ``share`` of each is its own."""
     flat = np.clip(gaze * np.array([[-1.0, 1.0], [1.0, 1.0]]), -0.95, 0.95)
     z = -np.sqrt(np.maximum(1.0 - (flat**2).sum(axis=1), 0.05))
     each = np.column_stack([flat, z])
@@ -374,8 +396,10 @@ def _by_pixel(weight: Float32Array, size: int) -> Float32Array:
     return np.ascontiguousarray(kernels.transpose(2, 3, 1, 0)).reshape(-1, len(weight))
 
 
-def _convolved(x: Float32Array, weight: Float32Array, bias: Float32Array, size: int, step: int) -> Float32Array:
-    """Valid convolution with stride and ReLU, channels last: (n, h, w, c) to (n, h', w', k)."""
+def _convolved(
+    x: Float32Array, weight: Float32Array, bias: Float32Array, size: int, step: int
+) -> Float32Array:
+    """Convolve with stride and ReLU, without padding, channels last: (n, h, w, c) to (n, h', w', k)."""
     n, height, width, channels = x.shape
     h, w = (height - size) // step + 1, (width - size) // step + 1
     along = x.strides

@@ -75,7 +75,10 @@ def test_windows_are_bilinear_samples_along_the_heads_roll(face):
     for side in (0, 1):
         at = np.einsum("ij,jrc->rci", frames.axes[side], np.stack([x, y])) + frames.centres[side]
         expected = cv2.remap(
-            image.astype(np.float32), at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LINEAR
+            image.astype(np.float32),
+            at[..., 0].astype(np.float32),
+            at[..., 1].astype(np.float32),
+            cv2.INTER_LINEAR,
         )
         np.testing.assert_allclose(windows[side], expected, atol=1.5)  # OpenCV rounds places to 1/32 px
 
@@ -134,7 +137,10 @@ def test_eye_without_confidence_takes_over_the_others_direction():
 def test_file_is_read_back(arrays, tmp_path):
     path = tmp_path / "eyes.npz"
     np.savez(path, **arrays)
-    windows, heads = np.random.default_rng(5).uniform(0, 255, (2, 32, 48)).astype(np.float32), np.zeros((2, 2), np.float32)
+    windows, heads = (
+        np.random.default_rng(5).uniform(0, 255, (2, 32, 48)).astype(np.float32),
+        np.zeros((2, 2), np.float32),
+    )
     np.testing.assert_array_equal(
         OpenEyes.from_file(path).outputs(windows, heads), OpenEyes(arrays).outputs(windows, heads)
     )

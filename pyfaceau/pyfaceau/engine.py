@@ -19,7 +19,7 @@ from .models import ModelSet, choose_models
 from .options import AnalysisOptions
 from .output.columns import GAZE_GROUPS
 from .people import ActionUnitModels
-from .provenance import instruction_sets, versions
+from .provenance import detector_record, instruction_sets, versions
 from .quality import quality_record
 
 
@@ -118,6 +118,7 @@ class Engine:
             "landmark_model": self.models.landmarks.stem,
             "au_models": self.options.au_models,
             "detector_backend": getattr(self.detector, "backend", None),
+            "detector": detector_record(self.detector),
             "options": self.options.as_dict(),
             "model_sha256": dict(self.model_hashes),
             "versions": dict(versions()),

@@ -113,15 +113,18 @@ class AnalysisOptions:
         -------
         dict
             `threads` is left out, as results do not depend on it. A detector that is an object is named by its
-            class; a folder of models by its name alone.
+            class; folders and files by their names alone, as a record is the same on every machine.
         """
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         del values["threads"]
         values["include"] = list(self.groups)
         if not isinstance(self.detector, str):
             values["detector"] = f"{type(self.detector).__module__}.{type(self.detector).__qualname__}"
+        else:  # "yunet:PATH"
+            name, colon, path = self.detector.partition(":")
+            values["detector"] = name + colon + os.path.basename(path)
         for name in ("models", "landmarks"):
-            values[name] = os.path.basename(values[name]) or values[name]
+            values[name] = os.path.basename(values[name].rstrip("/\\")) or values[name]
         return values
 
     def _set(self, name: str, value: object) -> None:

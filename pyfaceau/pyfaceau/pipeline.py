@@ -423,7 +423,7 @@ class FullPythonAUPipeline(PhotographMethods):
         Parameters
         ----------
         frame : ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16
-            BGR, BGRA or grey.
+            BGR, BGRA or grey. Not RGB: nobody can tell, and intensities change by up to 0.96.
         timestamp : float
             Seconds, for the result only.
 

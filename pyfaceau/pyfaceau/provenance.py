@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,23 @@ def camera_record(camera: Camera, known: Intrinsics) -> dict[str, Any]:
     """
     values = {name: float(getattr(camera, name)) for name in ("fx", "fy", "cx", "cy")}
     return {**values, "guessed": [name for name in values if getattr(known, name) is None]}
+
+
+def detector_record(detector: object) -> dict[str, str]:
+    """Describe a face detector.
+
+    Parameters
+    ----------
+    detector : FaceDetector
+        One that has a mapping ``provenance`` describes itself, as pymtcnn's does with the SHA-256 of its weights.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    told = getattr(detector, "provenance", None)
+    kind = f"{type(detector).__module__}.{type(detector).__qualname__}"
+    return {"class": kind, **({str(k): str(v) for k, v in told.items()} if isinstance(told, Mapping) else {})}
 
 
 def _ffmpeg_libraries() -> dict[str, str]:

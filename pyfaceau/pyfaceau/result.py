@@ -41,7 +41,8 @@ class FrameResult:
         None where it was not asked for, where the landmark model has no eye models, or before the first face.
     au_intensities : dict of str to float
         "AU01" to "AU45", as predicted when the frame arrives: not yet shifted, clipped or smoothed, which needs
-        the whole sequence. 0 without a face.
+        the whole sequence; below 0 where there is less of the movement than in the median face so far. 0 without
+        a face.
     au_presences : dict of str to int
         "AU01" to "AU45", 0 or 1, before smoothing.
     fit : FaceFit

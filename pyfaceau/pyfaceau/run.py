@@ -281,6 +281,8 @@ class AnalysisRun:
         tables, error = self.tables()
         warn_of_short_sequence(self.parts[-1].attrs["source"], tables[-1].attrs.get("short_sequence", {}))
         error = error or failure
+        for table in tables:
+            table.attrs["complete"] = True
         if error is not None:
             kept = (
                 ""
@@ -298,7 +300,8 @@ class AnalysisRun:
         Returns
         -------
         tables : list of pandas.DataFrame
-            One for each part. ``attrs["final_pass"]`` says whether its action units went through the final pass.
+            One for each part. ``attrs["final_pass"]`` says whether its action units went through the final pass;
+            ``attrs["complete"]`` is False, as more frames may come.
         error : Exception or None
             Why the final pass could not be made, if so; values are then as predicted.
         """
@@ -335,6 +338,7 @@ class AnalysisRun:
             if failed:
                 table.attrs["side_outputs_failed"] = failed
             table.attrs["final_pass"] = error is None and self.mode == "offline"
+            table.attrs["complete"] = False  # more frames may come
             if self.people.recognises:
                 table["face_id"] = table["face_id"].replace(returned)
                 table.attrs["people"] = _people_in(table)

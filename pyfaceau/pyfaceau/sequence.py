@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -67,7 +68,9 @@ def analyse_files(
     groups = [list(paths)] if one_run else [[path] for path in paths]
     for group in groups:
         targets = list(outputs[len(results) :][: len(group)]) if outputs is not None else []
-        record = {"same_person": [path.name for path in group]} if one_run else {}
+        record: dict[str, Any] = {"same_person": [path.name for path in group]} if one_run else {}
+        if max_frames is not None:
+            record["max_frames"] = max_frames
         run, analysed = new_run(), 0
         try:
             for path in group:
@@ -109,6 +112,7 @@ def _keep(
     complete = 0 if isinstance(error, FinalPassError) else min(analysed, len(tables))
     kept = ""
     for number, (table, target) in enumerate(zip(tables, targets, strict=False)):
+        table.attrs["complete"] = number < complete
         if number < complete:
             save(table, target)
         elif len(table):

@@ -43,25 +43,9 @@ def from_blendshapes(blendshapes: F64, names: tuple[str, ...]) -> F64:
     return np.stack([blendshapes[:, c].sum(axis=1) for c in columns], axis=1)
 
 
-#: What a smile adds to MediaPipe's sums, as a share of its smile: measured between the calm and the smiling picture of the 36
-#: London people for training, whose plain smiles raise neither upper lip (AU10) nor lids (AU07) by themselves. AU10's is
-#: 0.29 on average and more in broad smiles.
-SMILE_SHARE = {"AU04": 0.05, "AU07": 0.17, "AU10": 0.35}
-
-
-def specific(sums: F64) -> F64:
-    """Sums (n, 18) without what a plain smile adds to other units: the labels that are learnt."""
-    out = sums.copy()
-    smile = sums[:, PRESENCES.index("AU12")]
-    for name, share in SMILE_SHARE.items():
-        column = PRESENCES.index(name)
-        out[:, column] = np.maximum(out[:, column] - share * smile, 0.0)
-    return out
-
-
 def activity(blendshapes: F64, names: tuple[str, ...]) -> F64:
     """Return what is learnt: the root of the sums, since MediaPipe's values rise steeply with the movement."""
-    return np.asarray(np.sqrt(np.maximum(specific(from_blendshapes(blendshapes, names)), 0.0)))
+    return np.asarray(np.sqrt(np.maximum(from_blendshapes(blendshapes, names), 0.0)))
 
 
 def is_calm(sums: F64) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Blendshapes of pictures or a video; runs alone, in an environment that has MediaPipe.
 
-``python mediapipe_labels.py face_landmarker.task FOLDER_OR_VIDEO OUT.npz``
+``python mediapipe_labels.py [--points] face_landmarker.task FOLDER_OR_VIDEO OUT.npz``; with ``--points`` (folders only)
+also the 478 points, stored half a pixel up and left as in ``keypoints/mediapipe.npz``, and the names of the pictures.
 """
 
 # mypy: ignore-errors
@@ -34,11 +35,21 @@ def _row(result, count, size):
     return shapes, centres
 
 
+def _points(result, size):
+    """Points (478, 3) of the first face in px, NaN where there is none."""
+    if not result.face_landmarks:
+        return np.full((478, 3), np.nan, np.float32)
+    width, height = size
+    return np.array(
+        [(p.x * width - 0.5, p.y * height - 0.5, p.z * width) for p in result.face_landmarks[0]], np.float32
+    )
+
+
 def _image(pixels):
     return mp.Image(image_format=mp.ImageFormat.SRGB, data=cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
 
-def main(task, source, out):
+def main(task, source, out, points=False):
     """Write ``blendshapes`` (n, 52) of a folder's .jpg files, or (n, faces, 52) and ``centres`` of a video."""
     video = Path(source).is_file()
     rows = []
@@ -56,11 +67,16 @@ def main(task, source, out):
                 out, blendshapes=np.array([r[0] for r in rows]), centres=np.array([r[1] for r in rows])
             )
             return
-        for path in sorted(Path(source).glob("*.jpg")):
+        paths, meshes = sorted(Path(source).glob("*.jpg")), []
+        for path in paths:
             pixels = cv2.imread(str(path))
-            rows.append(_row(landmarker.detect(_image(pixels)), 1, pixels.shape[1::-1])[0][0])
-    np.savez_compressed(out, blendshapes=np.array(rows))
+            found = landmarker.detect(_image(pixels))
+            rows.append(_row(found, 1, pixels.shape[1::-1])[0][0])
+            meshes.append(_points(found, pixels.shape[1::-1]))
+    known = {"names": [path.name for path in paths], "points": np.array(meshes)} if points else {}
+    np.savez_compressed(out, blendshapes=np.array(rows), **known)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    given = [argument for argument in sys.argv[1:] if argument != "--points"]
+    main(*given[:3], points="--points" in sys.argv)

@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 WeightSource = Callable[[np.random.Generator], F64]
 #: Outer-eye distance of the rendered faces, px, and size of the picture around the face.
 EYE_DISTANCE, SIZE = 90.0, 256
-FRAMES_PER_FACE, FRAMES_PER_LONDON_FACE = 8, 24
+FRAMES_PER_FACE, FRAMES_PER_LONDON_FACE = 28, 24
 NEUTRAL_SHARE = 0.2
 MAXIMUM_RESIDUAL = 0.05  # RMS of the ICT fit in outer-eye distances
 #: Shapes that belong to no action unit of ours but move the face: gaze, funnel, pucker, sideways jaw.
@@ -51,8 +51,8 @@ TOGETHER = (
 #: Pictures in which one movement comes without those that often come with it, and their share: smiles without cheeks,
 #: upper lip or brows; frowns without the nose; cheeks without a smile; pressed and rolled lips of shut mouths.
 ALONE = (
-    ("AU12",), ("AU12",), ("AU12",), ("AU12", "AU25"), ("AU12", "AU26"), ("AU04",), ("AU04",), ("AU06",), ("AU10",), ("AU23",),
-    ("AU28",), ("AU07",), ("AU05",), ("AU45",),
+    ("AU12",), ("AU12",), ("AU12",), ("AU12", "AU25"), ("AU12", "AU26"), ("AU04",), ("AU04",), ("AU06",), ("AU10",),
+    ("AU23",), ("AU28",), ("AU07",), ("AU05",), ("AU45",),
 )  # fmt: skip
 ALONE_SHARE = 0.35
 
@@ -166,7 +166,7 @@ def write_rendered(
     seed: int,
     draw_weights: WeightSource,
     per_face: int = FRAMES_PER_FACE,
-    per_person: int = 1,
+    per_person: int = 2,
     per_london_face: int = FRAMES_PER_LONDON_FACE,
 ) -> int:
     """Draw all calm faces into `folder` (``NNNNN.jpg`` and ``truth.npz``); returns the number of pictures.

@@ -82,7 +82,10 @@ def london(data: Path, mesh: Path, sizes: Sequence[float] = LONDON_SIZES) -> Ite
     _, mapping = make_labels(load_keypoints(data / "keypoints"))
     with np.load(mesh, allow_pickle=False) as stored:
         at = {str(name): k for k, name in enumerate(stored["names"])}
-        found, blendshapes = centred(stored["points"].astype(np.float64)), stored["blendshapes"].astype(np.float64)
+        found, blendshapes = (
+            centred(stored["points"].astype(np.float64)),
+            stored["blendshapes"].astype(np.float64),
+        )
     for person in london_people("train"):
         hand = people.points[people.people.index(person)]
         for smiling in (False, True):
@@ -96,7 +99,9 @@ def london(data: Path, mesh: Path, sizes: Sequence[float] = LONDON_SIZES) -> Ite
             now = float(np.linalg.norm(points[45] - points[36]))
             for size in sizes:
                 image, placed = resized(people.image(person, smiling), points, now, size)
-                yield Frame(f"london_{person}", "train", image, placed, found[row], blendshapes[row], int(smiling))
+                yield Frame(
+                    f"london_{person}", "train", image, placed, found[row], blendshapes[row], int(smiling)
+                )
 
 
 def clips(data: Path) -> Iterator[Frame]:

@@ -74,7 +74,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--media", type=Path, default=REPOSITORY / "../shared", help="videos and gold, for figures"
     )
     parser.add_argument(
-        "--london", type=Path, help="MediaPipe's points and blendshapes of the London pictures (mediapipe_labels.py)"
+        "--london",
+        type=Path,
+        help="MediaPipe's points and blendshapes of the London pictures (mediapipe_labels.py)",
     )
     parser.add_argument("--draw", nargs="+", choices=("bent", *DRAWN), default=("bent", *DRAWN),
                         help="sets that the draw stage draws; they can run side by side")  # fmt: skip
@@ -101,7 +103,7 @@ def _draw(options: argparse.Namespace) -> None:
             model, drawn_from(), names, folder, SEED_RENDERED, independent
         ),
         "transferred": lambda folder: write_rendered(
-            model, drawn_from(), names, folder, SEED_TRANSFERRED, drivers, 6, 1, 12
+            model, drawn_from(), names, folder, SEED_TRANSFERRED, drivers, 16
         ),
         "turned": lambda folder: write_turned(
             model, itertools.chain(crops(options.data), clips(options.data)), folder, SEED_TURNED
@@ -116,7 +118,9 @@ def _london(options: argparse.Namespace, sizes: Sequence[float] | None = None) -
     """Pictures of the London people for training; none without ``--london``."""
     if options.london is None:
         return ()
-    return london(options.data, options.london) if sizes is None else london(options.data, options.london, sizes)
+    return (
+        london(options.data, options.london) if sizes is None else london(options.data, options.london, sizes)
+    )
 
 
 def _label(options: argparse.Namespace) -> None:
@@ -132,7 +136,7 @@ def _label(options: argparse.Namespace) -> None:
 
 
 def _there(options: argparse.Namespace) -> list[str]:
-    """Sets of drawn faces that have been drawn."""
+    """List the sets of faces that have been drawn."""
     return [name for name in DRAWN if (options.work / name / "truth.npz").exists()]
 
 
@@ -148,7 +152,12 @@ def _describe(options: argparse.Namespace) -> None:
     describe = Describer(options.out / PDM, options.out / TRIANGULATION)
     model = LandmarkModel.load(options.landmarks / "main_ceclm_general.txt")
     real = real_faces(
-        describe, model, itertools.chain(crops(options.data), _london(options)), options.data / "clips", clips(options.data), SEED_FEATURES
+        describe,
+        model,
+        itertools.chain(crops(options.data), _london(options)),
+        options.data / "clips",
+        clips(options.data),
+        SEED_FEATURES,
     )
     real.save(options.work / "real.npz")
     for name in _there(options):

@@ -18,8 +18,6 @@ from .labels import (
     activity,
     evened,
     from_blendshapes,
-    is_calm,
-    specific,
     subject_index,
     subject_means,
     subject_rest,
@@ -33,9 +31,9 @@ LOG = logging.getLogger(__name__)
 #: Share of a sequence in which a unit is taken to be at rest: offset of the dynamic intensities. Chosen on clips left
 #: out (agreement with MediaPipe); higher for AU04, which answers to blinks as well.
 CUTOFFS = {
-    "AU01": 0.5, "AU02": 0.5, "AU04": 0.68, "AU05": 0.6, "AU06": 0.4, "AU07": 0.6, "AU09": 0.5, "AU10": 0.5,
-    "AU12": 0.4, "AU14": 0.5, "AU15": 0.5, "AU17": 0.7, "AU20": 0.5, "AU23": 0.5, "AU25": 0.3, "AU26": 0.3,
-    "AU45": 0.3,
+    "AU01": 0.5, "AU02": 0.5, "AU04": 0.68, "AU05": 0.1, "AU06": 0.3, "AU07": 0.1, "AU09": 0.3, "AU10": 0.5,
+    "AU12": 0.4, "AU14": 0.3, "AU15": 0.4, "AU17": 0.7, "AU20": 0.2, "AU23": 0.4, "AU25": 0.2, "AU26": 0.3,
+    "AU45": 0.2,
 }  # fmt: skip
 #: Share of the truth in the label of rendered faces; the rest is MediaPipe's opinion of the same picture. It has no
 #: live blendshape for AU06 and AU09 and is unsure about AU04.
@@ -44,9 +42,6 @@ USUAL_TRUTH_SHARE = 0.5
 MINIMUM_SUBJECT = 3  # faces of a subject that relative features need
 #: Weight of a real face of a subject with `USUAL_SUBJECT` faces; it falls with the square root of their number.
 REAL_WEIGHT, USUAL_SUBJECT = 2.0, 10
-LONDON_WEIGHT = 4.0
-#: Mean of each static intensity over calm faces for training, which the offsets bring it down to.
-CALM_LEVEL = 0.12
 PRESENT = 1.0  # intensity from which a unit counts as present
 MAXIMUM_GAIN = 2.5  # undoes the shrinkage of the regression up to this factor
 SVM_ROWS = 24000
@@ -89,7 +84,7 @@ class Material:
             return np.asarray((values - subject_means(values, subjects)).std(axis=0))
 
         scales = Scales(
-            spread(specific(from_blendshapes(real[0].blendshapes, names)), subject),
+            spread(from_blendshapes(real[0].blendshapes, names), subject),
             spread(activity(real[0].blendshapes, names), subject),
             spread(rendered.truth, rendered.subject),
         )
@@ -98,9 +93,7 @@ class Material:
 
 def load_material(work: Path, data: Path) -> Material:
     """Read the feature sets of a work folder."""
-    real = tuple(
-        FaceSet.load(work / f"{name}.npz") for name in ("real", "turned") if (work / f"{name}.npz").exists()
-    )
+    real = tuple(FaceSet.load(work / f"{name}.npz") for name in ("real", "turned"))
     rendered, transferred = (FaceSet.load(work / f"{name}.npz") for name in ("rendered", "transferred"))
     return Material.of(real, rendered, transferred, blendshape_names(data))
 
@@ -192,7 +185,7 @@ def _real_sums(material: Material, faces: FaceSet, features: F32) -> dict[str, N
     values = activity(faces.blendshapes, material.names)
     labels = evened((values - subject_means(values, faces.subject)) / material.scales.activity, faces.subject)
     index, count = subject_index(faces.subject)
-    weights = REAL_WEIGHT * np.sqrt(USUAL_SUBJECT / count[index]) * _london_weight(faces.subject)
+    weights = REAL_WEIGHT * np.sqrt(USUAL_SUBJECT / count[index])
     names = np.where(np.char.startswith(faces.subject, "clip"), faces.subject, PEOPLE)[keep]
     return {
         str(name): Normal.of(
@@ -200,11 +193,6 @@ def _real_sums(material: Material, faces: FaceSet, features: F32) -> dict[str, N
         )
         for name in np.unique(names)
     }
-
-
-def _london_weight(subjects: NDArray[np.str_]) -> F64:
-    """Weight (n,): the calm and smiling London people are few, but their pictures are clear and of many groups of people."""
-    return np.where(np.char.startswith(subjects, "london"), LONDON_WEIGHT, 1.0)
 
 
 def gains(weights: F64, features: F32, truth: F64, spread: F64) -> F64:
@@ -243,13 +231,11 @@ def train_static(material: Material, scale: F32) -> tuple[list[Predictor], F64]:
     for faces, features in sets:
         labels = intensities(material, faces)
         levels.append(labels.mean(axis=0))
-        weight = _london_weight(faces.subject) if np.isnan(faces.truth).all() else None
-        part = Normal.of((features - means) * scale, labels - labels.mean(axis=0), weight)
+        part = Normal.of((features - means) * scale, labels - labels.mean(axis=0))
         total = part if total is None else total + part
     assert total is not None
     bias = np.mean(levels, axis=0)
     weights = solve_regions(lambda _: total) * scale[:, None]
-    bias = bias - _rest_offsets(material, weights, bias, means)
     predictors = [
         Predictor(name, True, False, weights[:, PRESENCES.index(name)], float(bias[PRESENCES.index(name)]))
         for name in INTENSITIES
@@ -260,30 +246,11 @@ def train_static(material: Material, scale: F32) -> tuple[list[Predictor], F64]:
     ), means.astype(np.float64)
 
 
-def _rest_offsets(material: Material, weights: F64, bias: F64, means: F64) -> F64:
-    """What to take off each static intensity (18,) so that calm faces average `CALM_LEVEL` at most."""
-    real = material.real[0]
-    calm = is_calm(from_blendshapes(real.blendshapes, material.names))
-    values = (real.features[calm][:, 0] - means.astype(np.float32)) @ weights + bias
-    share = _london_weight(real.subject[calm])
-    out = np.zeros(values.shape[1])
-    for column in range(len(out)):
-        low, high = 0.0, 5.0
-        for _ in range(30):
-            middle = (low + high) / 2
-            level = np.average(np.clip(values[:, column] - middle, 0, 5), weights=share)
-            low, high = (middle, high) if level > CALM_LEVEL else (low, middle)
-        out[column] = high if high > 1e-6 else 0.0
-    LOG.info("%d calm faces; rest offsets %s", calm.sum(), out.round(2))
-    return out
-
-
 def intensities(material: Material, faces: FaceSet) -> F64:
     """Labels (n, 18) from 0 to 5 of a set: its truth, or MediaPipe's above the subject's rest."""
     if not np.isnan(faces.truth).all():
         return faces.truth
-    sums = specific(from_blendshapes(faces.blendshapes, material.names))
-    return material.scales.intensities(sums, faces.subject)
+    return material.scales.intensities(from_blendshapes(faces.blendshapes, material.names), faces.subject)
 
 
 def _presences(

@@ -17,8 +17,6 @@ from .sources import Frame
 
 #: Range of the factor on the driver's blendshapes, and how often a blink is added that few photographs show.
 GAIN, BLINK_SHARE = (0.7, 1.7), 0.2
-#: Share of pictures in which cheeks rise with the smile, and in which they rise by themselves.
-CHEEKS_IN_SMILES, CHEEKS_ALONE = 0.5, 0.1
 
 
 def shape_columns(model: ICTModel, names: Sequence[str]) -> list[int]:
@@ -53,12 +51,10 @@ class Drivers:
     def __call__(self, rng: np.random.Generator) -> F64:
         """Draw the expression weights of one frame."""
         out = self._weights[rng.integers(len(self._weights))] * rng.uniform(*GAIN)
-        # MediaPipe has no live cheek and nose shapes; cheeks rise with some smiles and now and then without one
-        cheeks = rng.uniform(0.0, 1.2) if rng.random() < CHEEKS_IN_SMILES else 0.0
-        lone = rng.uniform(0.0, 1.0) if rng.random() < CHEEKS_ALONE else 0.0
+        # MediaPipe has no live cheek and nose shapes; cheeks rise with most smiles
         for side in "LR":
             smile = out[self._shape[f"mouthSmile_{side}"]]
-            out[self._shape[f"cheekSquint_{side}"]] = max(smile * cheeks, lone)
+            out[self._shape[f"cheekSquint_{side}"]] = smile * rng.uniform(0.0, 1.2)
         if rng.random() < BLINK_SHARE:
             out[[self._shape["eyeBlink_L"], self._shape["eyeBlink_R"]]] = rng.uniform(0.2, 1.0)
         return np.asarray(np.clip(out, 0.0, 1.1))

@@ -17,7 +17,7 @@ from .rendered import EYE_DISTANCE, degraded, enlarged
 from .sources import Frame
 
 LOG = logging.getLogger(__name__)
-TURNS_PER_FRAME, CLIP_STEP = 1, 3
+TURNS_PER_FRAME, CLIP_STEP = 2, 3
 SPREAD = (6.0, 9.0, 3.0)
 MAXIMUM_RESIDUAL = 0.06  # RMS of the ICT fit in outer-eye distances
 MAXIMUM_YAW = np.deg2rad(40)

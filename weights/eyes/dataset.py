@@ -10,7 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pyclnf.open_eyes import MIRROR, OPENING_UNIT, POINT_UNIT, POINTS, WINDOW, WINDOW_WIDTH, EyeFrames, sample_windows
+from pyclnf.open_eyes import (
+    MIRROR,
+    OPENING_UNIT,
+    POINT_UNIT,
+    POINTS,
+    WINDOW,
+    WINDOW_WIDTH,
+    EyeFrames,
+    sample_windows,
+)
 from weights.landmarks.data import centred, load_keypoints
 from weights.landmarks.geometry import euler_to_matrix
 from weights.landmarks.labels import named_points
@@ -84,7 +93,9 @@ def window_of(
     return sample_windows(image, frames)[1], centre, axes
 
 
-def _target(points: F64 | None, centre: F64, axes: F64, gaze: F64 | None, opening: float, there: float) -> F64:
+def _target(
+    points: F64 | None, centre: F64, axes: F64, gaze: F64 | None, opening: float, there: float
+) -> F64:
     out = np.full(2 + 2 * POINTS + 2, np.nan)
     if gaze is not None:
         out[:2] = gaze
@@ -96,7 +107,7 @@ def _target(points: F64 | None, centre: F64, axes: F64, gaze: F64 | None, openin
 
 def camera_like(picture: F32, density: float, rng: np.random.Generator) -> tuple[F32, F64]:
     """Picture at ``density`` px a millimetre with softness, noise, exposure and JPEG; returns size factors (2,) too."""
-    factor = density / DENSITY * DRAWN_MM ** -1 if density < DENSITY else 1.0
+    factor = density / DENSITY * DRAWN_MM**-1 if density < DENSITY else 1.0
     height, width = picture.shape
     size = (max(8, round(width * factor)), max(8, round(height * factor)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
@@ -116,7 +127,9 @@ def camera_like(picture: F32, density: float, rng: np.random.Generator) -> tuple
     return out.astype(np.float32), np.array([size[0] / width, size[1] / height])
 
 
-def drawn_eyes(parts: EyeParts, count: int, seed: int, skins: list[str], windows: int = WINDOWS_OF_PICTURE) -> EyeSet:
+def drawn_eyes(
+    parts: EyeParts, count: int, seed: int, skins: list[str], windows: int = WINDOWS_OF_PICTURE
+) -> EyeSet:
     """Draw ``count`` eyes with ``windows`` windows each; a few windows show no eye."""
     renderer = EyeRenderer(parts)
     rng = np.random.default_rng(seed)
@@ -139,7 +152,9 @@ def drawn_eyes(parts: EyeParts, count: int, seed: int, skins: list[str], windows
             window, at, axes = window_of(image, centre, scale, roll, False)
             forward = -head[:, 2]
             cos, sin = np.cos(roll), np.sin(roll)
-            turned = [np.array([cos * v[0] + sin * v[1], -sin * v[0] + cos * v[1]]) for v in (forward, scene.gaze)]
+            turned = [
+                np.array([cos * v[0] + sin * v[1], -sin * v[0] + cos * v[1]]) for v in (forward, scene.gaze)
+            ]
             known = there > 0
             shut = eye.opening < 1.2
             target = _target(
@@ -151,7 +166,7 @@ def drawn_eyes(parts: EyeParts, count: int, seed: int, skins: list[str], windows
 
 
 def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tuple[EyeSet, F64, F64]:
-    """Both eyes of ``count`` drawn people: windows in pairs (left eye of the picture first), gaze (n, 3), head (n, 3, 3).
+    """Draw both eyes of ``count`` people: windows in pairs (left eye first), gaze (n, 3), head (n, 3, 3).
 
     The left eye is the mirror image of an eye drawn with the mirrored gaze and head.
     """
@@ -183,7 +198,9 @@ def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tup
             forward = -matrix[:, 2]
             cos, sin = np.cos(roll), np.sin(roll)
             view = [np.array([cos * v[0] + sin * v[1], -sin * v[0] + cos * v[1]]) for v in (forward, gaze)]
-            target = _target((eye.points + 0.5) * factor - 0.5, at, axes, view[1], eye.opening / DRAWN_MM, 1.0)
+            target = _target(
+                (eye.points + 0.5) * factor - 0.5, at, axes, view[1], eye.opening / DRAWN_MM, 1.0
+            )
             rows.append((window, view[0] + rng.normal(0, HEAD_NOISE / 2, 2), target, scene.skin))
         gazes.append(scene.gaze)
         heads.append(head)
@@ -213,10 +230,11 @@ def mesh_eye_points(mesh: F64) -> F64:
     return out
 
 
-def real_eyes(
-    data: Path, model: ShapeModel, london: Path | None, part: str, seed: int
-) -> EyeSet:
-    """Eyes of the crops of a part (MediaPipe's irises and lids) and, for ``train``, of the London people, who look into the lens."""
+def real_eyes(data: Path, model: ShapeModel, london: Path | None, part: str, seed: int) -> EyeSet:
+    """Cut out eyes of the crops of a part; for ``train`` also of the London people, who look into the lens.
+
+    MediaPipe's irises and lids are their points.
+    """
     rng = np.random.default_rng(seed)
     faces = load_keypoints(data / "keypoints")
     labels, mapping = make_labels(faces)
@@ -241,16 +259,27 @@ def real_eyes(
             points = mapping(mesh[None])[0]
             now = float(np.linalg.norm(points[45] - points[36]))
             for size in (45.0, 70.0, 110.0):
-                image, flat = resized(people.image(person, smiling), np.concatenate([points, mesh[:, :2]]), now, size)
+                image, flat = resized(
+                    people.image(person, smiling), np.concatenate([points, mesh[:, :2]]), now, size
+                )
                 grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
                 fit = fitted_faces(model, flat[None, :68])
                 seen = mesh_eye_points(np.column_stack([flat[68:], mesh[:, 2]]))
-                rows += _both(grey, flat[:68], fit.scale[0], fit.euler[0], seen, np.zeros(2), f"london_{person}", rng)
+                rows += _both(
+                    grey, flat[:68], fit.scale[0], fit.euler[0], seen, np.zeros(2), f"london_{person}", rng
+                )
     return EyeSet.of(rows)
 
 
 def _both(
-    image: F32, points: F64, scale: float, euler: F64, seen: F64, gaze: F64 | None, source: str, rng: np.random.Generator
+    image: F32,
+    points: F64,
+    scale: float,
+    euler: F64,
+    seen: F64,
+    gaze: F64 | None,
+    source: str,
+    rng: np.random.Generator,
 ) -> list[tuple[F32, F64, F64, str]]:
     head = euler_to_matrix(euler)
     roll = float(np.arctan2(head[1, 0], head[0, 0]))
@@ -262,7 +291,11 @@ def _both(
         mirrored = side == 0
         centre = (points[a] + points[b]) / 2 + rng.normal(0, PLACE_NOISE_MM, 2) * scale
         window, at, axes = window_of(
-            image, centre, scale * float(np.exp(rng.normal(0, SIZE_NOISE))), roll + rng.normal(0, ROLL_NOISE), mirrored
+            image,
+            centre,
+            scale * float(np.exp(rng.normal(0, SIZE_NOISE))),
+            roll + rng.normal(0, ROLL_NOISE),
+            mirrored,
         )
         placed = seen[side][MIRROR] if mirrored else seen[side]
         opening = float(np.linalg.norm(seen[side][11] - seen[side][17])) / scale

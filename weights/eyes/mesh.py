@@ -104,7 +104,9 @@ def load_parts(folder: Path, texture_size: int = 512) -> EyeParts:
         image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         if image is None:
             raise FileNotFoundError(f"{path}: not a readable image")
-        return np.asarray(cv2.resize(image, (texture_size, texture_size), interpolation=cv2.INTER_AREA), np.float32)
+        return np.asarray(
+            cv2.resize(image, (texture_size, texture_size), interpolation=cv2.INTER_AREA), np.float32
+        )
 
     skins = sorted((resources / "SkinTextures").glob("*_color.jpg"))
     return EyeParts(

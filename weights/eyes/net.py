@@ -39,7 +39,7 @@ class EyeNet(torch.nn.Module):  # type: ignore[misc,unused-ignore]
         self.dropout = torch.nn.Dropout(0.25)
 
     def forward(self, x: torch.Tensor, head: torch.Tensor) -> torch.Tensor:
-        """Outputs (n, 60) of standardised windows (n, 32, 48) and head directions (n, 2)."""
+        """Compute outputs (n, 60) of standardised windows (n, 32, 48) and head directions (n, 2)."""
         x = torch.relu(self.conv1(x[:, None]))
         x = torch.relu(self.conv3(torch.relu(self.conv2(x))))
         x = self.dropout(torch.cat([x.flatten(1), head], dim=1))
@@ -88,7 +88,9 @@ def train(sets: list[EyeSet], shares: list[float], epochs: int, seed: int, check
     net = EyeNet()
     optimiser = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = epochs * (per_epoch // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps + 1, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, LEARNING_RATE, total_steps=steps + 1, pct_start=0.15
+    )
     first = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
@@ -127,7 +129,9 @@ def train(sets: list[EyeSet], shares: list[float], epochs: int, seed: int, check
     return net
 
 
-def shifted(windows: NDArray[np.uint8], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def shifted(
+    windows: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Windows moved by whole px, their borders repeated, and by how much (n, 2)."""
     n, rows, cols = windows.shape
     x, y = rng.integers(-SHIFT[0], SHIFT[0] + 1, n), rng.integers(-SHIFT[1], SHIFT[1] + 1, n)
@@ -153,7 +157,7 @@ def varied(windows: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.f
 
 
 def arrays_of(net: EyeNet, centre: F64, share: float) -> dict[str, NDArray[np.float16]]:
-    """The network's arrays as the product reads them, in half precision."""
+    """Return the network's arrays as the product reads them, in half precision."""
     out = {"centre": np.asarray(centre), "share": np.asarray(share)}
     for k in (1, 2, 3):
         layer = getattr(net, f"conv{k}")
@@ -175,7 +179,9 @@ def eye_axes_error(eyes: OpenEyes, pairs: EyeSet, gaze: F64, heads: F64) -> F64:
         direction = joint_directions(two[:, :2], confidence, 0.0)[0]
         roll = np.arctan2(heads[k][1, 0], heads[k][0, 0])
         x, y = direction[:2]
-        turned = np.array([np.cos(roll) * x - np.sin(roll) * y, np.sin(roll) * x + np.cos(roll) * y, direction[2]])
+        turned = np.array(
+            [np.cos(roll) * x - np.sin(roll) * y, np.sin(roll) * x + np.cos(roll) * y, direction[2]]
+        )
         error[k] = np.degrees(np.arccos(np.clip(turned @ gaze[k], -1, 1)))
     return error
 

@@ -1,4 +1,4 @@
-"""Draws one eye with known gaze, lids, iris and pupil (the eye at the right of the picture; the other is its mirror image)."""
+"""Draws one eye with known gaze, lids, iris and pupil: the right one of the picture; the left is its mirror image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from weights.render.fit import euler_matrix
 from weights.render.raster import rasterize, vertex_normals
@@ -86,7 +85,9 @@ class EyeRenderer:
         self._upper, self._lower = (first, second) if mid[0] < mid[1] else (second, first)
         self._inner = int(np.linalg.norm(parts.region_uv - np.array(INNER_CORNER_UV), axis=1).argmin())
         self._outer = int(loop[right])
-        self._triangles = np.concatenate([parts.region_triangles, parts.ball_triangles + len(fine)]).astype(np.int32)
+        self._triangles = np.concatenate([parts.region_triangles, parts.ball_triangles + len(fine)]).astype(
+            np.int32
+        )
         self._region_count = len(parts.region_triangles)
 
     def region(self, scene: EyeScene) -> tuple[F64, F64]:
@@ -117,7 +118,9 @@ class EyeRenderer:
         above = np.clip((edge_up - elevation) * 13.0, 0, None)
         below = np.clip((elevation - edge_low) * 13.0, 0, None)
         nearer_up = elevation < 0.5 * (edge_up + edge_low)
-        weight = np.where(nearer_up, np.exp(-((above / LID_FALLOFF) ** 2)), np.exp(-((below / LID_FALLOFF) ** 2)))
+        weight = np.where(
+            nearer_up, np.exp(-((above / LID_FALLOFF) ** 2)), np.exp(-((below / LID_FALLOFF) ** 2))
+        )
         amount = np.where(nearer_up, np.interp(x, upper[:, 0], move_up), np.interp(x, upper[:, 0], move_low))
         turn = np.where(fine[:, 2] < 0, weight * amount, 0.0) * np.where(np.abs(x - 0.9) < 14, side > 0, 0)
         cos, sin = np.cos(turn), np.sin(turn)
@@ -181,7 +184,9 @@ class EyeRenderer:
             radius < edge, radius / edge * PUPIL_UV,
             PUPIL_UV + (radius - edge) / (IRIS_UV - edge) * (IRIS_UV - PUPIL_UV),
         )  # fmt: skip
-        stretched = np.where(radius < IRIS_UV, inside / np.maximum(radius, 1e-6), 1.0)[..., None] * offset + 0.5
+        stretched = (
+            np.where(radius < IRIS_UV, inside / np.maximum(radius, 1e-6), 1.0)[..., None] * offset + 0.5
+        )
         is_ball = owner >= self._region_count
         where = np.where(is_ball[..., None], stretched, values[..., :2]).astype(np.float32)
         size = np.float32(skin.shape[0])
@@ -195,7 +200,7 @@ class EyeRenderer:
         return np.where(owner >= 0, colour, rng.uniform(10, 200)).astype(np.float32)
 
     def _points(self, scene: EyeScene, ball: F64, upper: F64, lower: F64, corners: F64) -> F64:
-        """28 points in the camera's frame: iris from the left over the top, lids the same way, pupil from lower left."""
+        """Place 28 points, camera's frame: iris from the left over the top, lids likewise, pupil from lower left."""
         out = np.empty((28, 3))
         radius = IRIS_RADIUS * scene.iris_size
         depth = -np.sqrt(max(12.05**2 - radius**2, 1.0))
@@ -277,7 +282,11 @@ def _glints(picture: F32, eyeball: F32, points: F64, scene: EyeScene, rng: np.ra
     for _ in range(scene.glints):
         at = centre + rng.normal(0, 0.45, 2) * radius
         size = radius * rng.uniform(0.06, 0.28)
-        box = (tuple(at.tolist()), (float(size * 2), float(size * 2 * rng.uniform(0.5, 1.5))), float(rng.uniform(0, 90)))
+        box = (
+            tuple(at.tolist()),
+            (float(size * 2), float(size * 2 * rng.uniform(0.5, 1.5))),
+            float(rng.uniform(0, 90)),
+        )
         if rng.random() < 0.5:
             cv2.ellipse(layer, box, 1.0, -1, cv2.LINE_AA)
         else:
@@ -287,7 +296,7 @@ def _glints(picture: F32, eyeball: F32, points: F64, scene: EyeScene, rng: np.ra
 
 
 def _glasses(picture: F32, rng: np.random.Generator) -> None:
-    """A dark or light rim, a shifted shade of the glass, and reflections in it."""
+    """Draw a dark or light rim, a shifted shade of the glass, and reflections in it."""
     height, width = picture.shape
     centre = np.array([width / 2, height / 2]) + rng.normal(0, 2, 2) * DENSITY
     axes = np.array([rng.uniform(20, 28), rng.uniform(13, 20)]) * DENSITY
@@ -327,7 +336,8 @@ def random_scene(parts: EyeParts, skins: list[str], rng: np.random.Generator) ->
     lights /= np.linalg.norm(lights, axis=1, keepdims=True)
     irises = ["eyeball_brown"] * 3 + list(parts.irises)  # dark irises are most people's
     return EyeScene(
-        rng.normal(0, 1.0, 16), str(rng.choice(skins)), str(rng.choice(irises)), euler_matrix(*head) @ in_head, head, closing,
+        rng.normal(0, 1.0, 16), str(rng.choice(skins)), str(rng.choice(irises)), euler_matrix(*head) @ in_head,
+        head, closing,
         float(rng.uniform(0.9, 1.1)), float(rng.uniform(0.6, 1.4)), lights, rng.uniform(0.0, 0.7, 2),
         float(rng.uniform(0.35, 0.8)), float(rng.uniform(0.55, 1.0)), float(rng.uniform(0.35, 1.25)),
         float(rng.uniform(0.0, 0.95)), bool(rng.random() < 0.15), int(rng.integers(0, 4)),

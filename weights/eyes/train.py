@@ -31,9 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the stages that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m weights.train eyes", description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "training", help="with the shape model, pdm.npz")
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "training", help="with the shape model, pdm.npz"
+    )
     parser.add_argument("--london", type=Path, help="MediaPipe's points of the London pictures")
-    parser.add_argument("--out", type=Path, default=ROOT / "pyclnf" / "pyclnf" / "models_open" / "eyes_open.npz")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "pyclnf" / "pyclnf" / "models_open" / "eyes_open.npz"
+    )
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--threads", type=int, default=1)

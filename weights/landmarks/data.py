@@ -71,7 +71,8 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
 def centred(mediapipe: NDArray[np.float64]) -> NDArray[np.float64]:
     """MediaPipe's stored points (..., 3) in px with pixel centres at integers: half a pixel right and down.
 
-    Points placed by hand on pictures of five sizes (outer-eye distances of 35 to 141 px) lie (0.48, 0.50) px from the stored
+    Points placed by hand on pictures of five sizes (outer-eye distances of 35 to 141 px) lie (0.48, 0.50) px
+    from the stored
     ones plus something that grows with the face, so what MediaPipe gives counts pixel centres at integers already, and
     the stored points are half a pixel off.
     """

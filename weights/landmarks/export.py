@@ -69,8 +69,13 @@ def read_networks(path: Path, scale_index: int, work: Path) -> None:
         layers = [file.experts[view][int(k)].layers for k in landmarks]
         depth = len(layers[0])
         gain = [1.0] * (depth - 1) + [RESPONSE_GAIN[scale_index]]
-        biases = [np.stack([np.float32(expert[k].bias).reshape(-1) for expert in layers]) / gain[k] for k in range(depth)]
-        weights = [np.stack([np.float32(expert[k].weight) for expert in layers]) / gain[k] for k in range(depth)]
+        biases = [
+            np.stack([np.float32(expert[k].bias).reshape(-1) for expert in layers]) / gain[k]
+            for k in range(depth)
+        ]
+        weights = [
+            np.stack([np.float32(expert[k].weight) for expert in layers]) / gain[k] for k in range(depth)
+        ]
         weights[0] = weights[0][:, :, 1:]
         Networks(
             tuple(np.float32(b) for b in biases), tuple(np.ascontiguousarray(w, np.float32) for w in weights)

@@ -1,8 +1,10 @@
 """Training labels: MediaPipe's points for nose base, eyes and mouth; elsewhere the automatic labels and a map.
 
-Points 31 to 67 are named points of MediaPipe's mesh with constants for what they are defined differently by, measured on
+Points 31 to 67 are named points of MediaPipe's mesh with constants for what they are defined differently by,
+measured on
 points placed by hand.  For jaw, brows and the ridge of the nose the mesh has no counterpart: there the automatic
-labels (which sit to the right and low by an amount that grows with face size; that is undone) are fused with a symmetric
+labels (which sit to the right and low by an amount that grows with face size; that is undone) are fused with a
+symmetric
 linear map from the mesh to the 68 points, learnt on the crops.
 """
 
@@ -20,7 +22,8 @@ Array = NDArray[np.float64]
 ANCHORS = ((36, 33), (39, 133), (42, 362), (45, 263), (48, 61), (54, 291))
 JAW = slice(0, 17)
 # 68-point index -> point of the mesh, and what the definition differs by (x, y along and across the line of the eyes,
-# in the frame of `normalise`).  Measured on the calm faces of 36 people of the London set at outer-eye distances of 47 to 141 px, left
+# in the frame of `normalise`).  Measured on the calm faces of 36 people of the London set at outer-eye
+# distances of 47 to 141 px, left
 # and right averaged; points on lids and lips only towards the hand-placed curve.  The sides of the nose base have no
 # hand-placed counterpart: their place along it is that of the automatic labels, its height that of point 33.
 # Mirror partners follow from the symmetry.

@@ -143,14 +143,18 @@ def eye_opening(points: Array) -> Array:
     """Mean height of both eyes (n,) of 68 points (n, 68, 2), in outer-eye distances."""
     size = np.linalg.norm(points[:, 45] - points[:, 36], axis=1)
     pairs = ((37, 41), (38, 40), (43, 47), (44, 46))
-    return np.asarray(np.mean([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in pairs], axis=0) / size)
+    return np.asarray(
+        np.mean([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in pairs], axis=0) / size
+    )
 
 
 def hand_eye_opening(hand: Array) -> Array:
-    """The same (n,) of hand-placed points (n, 189, 2): upper to lower lid at the three inner places."""
+    """Measure the same (n,) on hand-placed points (n, 189, 2): upper to lower lid at the three inner places."""
     size = np.linalg.norm(hand[:, 27] - hand[:, 18], axis=1)
     pairs = ((19, 28), (20, 29), (21, 30), (24, 31), (25, 32), (26, 33))
-    return np.asarray(np.mean([np.linalg.norm(hand[:, a] - hand[:, b], axis=1) for a, b in pairs], axis=0) / size)
+    return np.asarray(
+        np.mean([np.linalg.norm(hand[:, a] - hand[:, b], axis=1) for a, b in pairs], axis=0) / size
+    )
 
 
 def lip_gap(points: Array) -> Array:
@@ -173,7 +177,13 @@ class HandFigures:
 
     def cells(self) -> list[str]:
         """Five cells of a table."""
-        return [f"{self.same:.4f}", f"{self.lids:.4f}", f"{self.lips:.4f}", f"{self.gap:.4f}", f"{self.opening_r:.2f}"]
+        return [
+            f"{self.same:.4f}",
+            f"{self.lids:.4f}",
+            f"{self.lips:.4f}",
+            f"{self.gap:.4f}",
+            f"{self.opening_r:.2f}",
+        ]
 
 
 def hand_figures(found: Array, hand: Array) -> HandFigures:

@@ -28,7 +28,8 @@ JAW_NOISE_MM, FACE_NOISE_MM = 3.0, 1.4
 # weight of each expression: mean and standard deviation of its activation
 EXPRESSION_MEAN, EXPRESSION_STD = 0.08, 0.22
 EM_ITERATIONS = 25
-# EM on averaged labels understates how much faces differ, and the fitter is held to the mean by these variances. x2, x4, x8, x16 on
+# EM on averaged labels understates how much faces differ, and the fitter is held to the mean by these
+# variances. x2, x4, x8, x16 on
 # validation people and 36 London people: lids 0.0096, 0.0077, 0.0063, 0.0056, crops 0.1096, 0.1105, 0.1114, 0.1126
 VARIANCE_INFLATION = 8.0
 

@@ -158,7 +158,7 @@ def london_faces(
 def training_faces(
     data_root: Path, model: ShapeModel, part: str, drawn: Path | None = None, london: Path | None = None
 ) -> tuple[FittedFaces, list[NDArray[np.uint8]], NDArray[np.float64]]:
-    """Faces of ``train``, ``validation`` or ``test``; ``train`` adds clip frames, drawn faces of a folder, London people.
+    """Faces of ``train``, ``validation`` or ``test``; ``train`` adds clip frames, drawn faces and London people.
 
     Returns PDM fits, grey images and the raw (bias-free, not fused) labels, NaN for clip frames and drawn faces.
     """

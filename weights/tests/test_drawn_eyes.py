@@ -90,7 +90,8 @@ def test_window_targets_lie_on_the_drawn_points(renderer, scene):
     centre = eye.corners.mean(axis=0)
     window, at, axes = dataset.window_of(eye.picture, centre, render.DENSITY * dataset.DRAWN_MM, 0.1, False)
     target = dataset._target(eye.points, at, axes, None, 8.0, 1.0)[2:-2].reshape(-1, 2) * dataset.POINT_UNIT
-    x, y = np.round(target[20:].mean(axis=0) + [23.5, 15.5]).astype(int)
+    middle = np.array([23.5, 15.5])
+    x, y = np.round(target[20:].mean(axis=0) + middle).astype(int)
     assert window[y, x] < 0.3 * np.median(window)
 
 

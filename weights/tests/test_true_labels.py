@@ -19,7 +19,14 @@ def mesh() -> np.ndarray:
     """Random mesh whose eyes and mouth lie where a face has them."""
     rng = np.random.default_rng(0)
     out = rng.normal(0, 30, (1, 478, 3)) + 100
-    for point, place in ((33, (60, 80)), (133, (85, 80)), (362, (115, 80)), (263, (140, 80)), (61, (80, 150)), (291, (120, 150))):
+    for point, place in (
+        (33, (60, 80)),
+        (133, (85, 80)),
+        (362, (115, 80)),
+        (263, (140, 80)),
+        (61, (80, 150)),
+        (291, (120, 150)),
+    ):
         out[0, point] = [*place, 0]
     return out
 
@@ -119,7 +126,9 @@ def test_missing_london_picture_is_named(tmp_path: Path):
 def test_lightness_is_that_of_the_cheeks(tmp_path: Path):
     (tmp_path / "images").mkdir()
     hand = _hand()
-    np.savez(tmp_path / "points.npz", names=np.array(["001_neutral", "002_neutral"]), points=np.stack([hand, hand]))
+    np.savez(
+        tmp_path / "points.npz", names=np.array(["001_neutral", "002_neutral"]), points=np.stack([hand, hand])
+    )
     for name, level in (("001", 60), ("002", 200)):
         cv2.imwrite(str(tmp_path / f"images/{name}_neutral.jpg"), np.full((300, 300, 3), level, np.uint8))
     people = london.load_london(tmp_path)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ..errors import VideoError
 from ..options import AnalysisOptions
+from ..rotation import Rotation
 from .manifest import BatchVideo
 
 _BLOCK = 2**20
@@ -48,6 +49,7 @@ class Setup:
     model_sha256 : dict of str to str
         What every worker must have.
     max_frames : int or None
+    rotate : {"auto", 0, 90, 180, 270}
     checkpoint_s : float
         Most seconds of work between two checkpoints.
     batch : str
@@ -62,6 +64,7 @@ class Setup:
     options: AnalysisOptions
     model_sha256: Mapping[str, str]
     max_frames: int | None
+    rotate: Rotation
     checkpoint_s: float
     batch: str
     go: str | None
@@ -151,6 +154,7 @@ class Outcome:
         It took.
     trace : str
         Of an error that was not foreseen.
+    warnings : tuple of str
     """
 
     key: str
@@ -162,6 +166,7 @@ class Outcome:
     analysed: int = 0
     seconds: float = 0.0
     trace: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def stat_of(path: str) -> tuple[int, int]:
@@ -232,6 +237,7 @@ def fingerprint(job: Job, setup: Setup, identities: Mapping[str, Identity]) -> s
         "options": setup.options.as_dict(),
         "models": dict(setup.model_sha256),
         "max_frames": setup.max_frames,
+        "rotate": setup.rotate,
         "suffix": setup.suffix,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

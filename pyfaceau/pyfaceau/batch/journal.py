@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS videos (
     position INTEGER, state TEXT NOT NULL DEFAULT 'waiting', why TEXT NOT NULL DEFAULT '',
     lasting INTEGER NOT NULL DEFAULT 0, fingerprint TEXT NOT NULL DEFAULT '', files TEXT NOT NULL DEFAULT '{}',
     frames INTEGER NOT NULL DEFAULT 0, with_face INTEGER NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0,
-    made_with TEXT NOT NULL DEFAULT '{}', trace TEXT NOT NULL DEFAULT '', ended REAL);
+    made_with TEXT NOT NULL DEFAULT '{}', warnings TEXT NOT NULL DEFAULT '[]', trace TEXT NOT NULL DEFAULT '',
+    ended REAL);
 """
 
 
@@ -45,6 +46,8 @@ class Entry:
         Files of the result with their sizes.
     made_with : dict
         Versions and instruction sets.
+    warnings : list of str
+        Of the job.
     """
 
     path: str
@@ -60,6 +63,7 @@ class Entry:
     with_face: int
     seconds: float
     made_with: dict[str, Any]
+    warnings: list[str]
     trace: str
 
 
@@ -129,7 +133,7 @@ class Journal:
                 return
             connection.executemany(
                 "UPDATE videos SET state=?, why=?, lasting=?, fingerprint=?, files=?, frames=?, with_face=?, "
-                "seconds=?, made_with=?, trace=?, ended=? WHERE path=?",
+                "seconds=?, made_with=?, warnings=?, trace=?, ended=? WHERE path=?",
                 [
                     (
                         video.state,
@@ -141,6 +145,7 @@ class Journal:
                         video.with_face,
                         outcome.seconds,
                         json.dumps(dict(outcome.made_with or {})),
+                        json.dumps(outcome.warnings),
                         outcome.trace if video.state == "failed" else "",
                         time(),
                         video.path,
@@ -244,14 +249,14 @@ def read_entries(output: Path) -> list[Entry]:
 def _entries(connection: sqlite3.Connection) -> list[Entry]:
     names = (
         "path, name, target, columns, state, why, lasting, fingerprint, files, frames, with_face, seconds, "
-        "made_with, trace"
+        "made_with, warnings, trace"
     )
     rows = connection.execute(f"SELECT {names} FROM videos WHERE position IS NOT NULL ORDER BY position")
     return [_entry(dict(zip(names.split(", "), row, strict=True))) for row in rows]
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
-    decoded = {name: json.loads(row[name]) for name in ("columns", "files", "made_with")}
+    decoded = {name: json.loads(row[name]) for name in ("columns", "files", "made_with", "warnings")}
     return Entry(**{**row, **decoded, "lasting": bool(row["lasting"])})
 
 

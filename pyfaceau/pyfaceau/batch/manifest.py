@@ -24,7 +24,7 @@ VIDEO_SUFFIXES = (
 )
 MOST_BYTES = 64 * 2**20  # of a manifest; a million lines
 _YES = ("yes", "true", "x", "1")
-_FRAMES = re.compile(r"(\d{1,9})\s*-\s*(\d{1,9})")
+_FRAMES = re.compile(r"(\d{1,9})\s*[-:]\s*(\d{1,9})")
 # Names that a result has already, whatever its groups.
 _TAKEN = re.compile(r"AU\d\d_.*|(pose|gaze|eye_lmk|p)_.*|[xyzXYZ]_\d+|video|" + "|".join(HEAD))
 

@@ -23,6 +23,7 @@ from ..errors import BatchError
 from ..options import AnalysisOptions
 from ..output import check_target
 from ..provenance import instruction_sets, versions
+from ..rotation import Rotation, check_rotation
 from .job import Identity, Job, Outcome, Setup, VideoOutcome, fingerprint, stat_of
 from .journal import FOLDER, Entry, Journal
 from .manifest import BatchVideo, PathLike, collect_videos, people
@@ -126,6 +127,7 @@ def run_batch(
     workers: int = 1,
     format: TableFormat = "csv",
     max_frames: int | None = None,
+    rotate: Rotation = 0,
     scheduler: str | None = None,
     results: str | None = None,
     bring_back: bool = False,
@@ -152,6 +154,8 @@ def run_batch(
         Of the results.
     max_frames : int, optional
         Stop after so many frames of each video.
+    rotate : {"auto", 0, 90, 180, 270}
+        Turn the frames clockwise; "auto": as the faces show.
     scheduler : str, optional
         Address or scheduler file of a Dask cluster. Without it, that of ``joblib.parallel_config(backend="dask")``
         if one is in force.
@@ -190,6 +194,7 @@ def run_batch(
         raise ValueError("workers and max_frames must be at least 1, checkpoint_s must be positive")
     if format not in ("csv", "parquet"):
         raise ValueError(f"format must be 'csv' or 'parquet', got {format!r}")
+    check_rotation(rotate)
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     options = options or AnalysisOptions()
     folder, suffix = Path(output).resolve(), f".{format}"
@@ -214,6 +219,7 @@ def run_batch(
             options,
             dict(engine.model_hashes),
             max_frames,
+            rotate,
             checkpoint_s,
             name,
             str(go) if shared else None,
@@ -484,9 +490,11 @@ def _write_summary(summary: BatchSummary, path: Path) -> None:
     try:
         with atomic_write(path, "w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
-            writer.writerow(["path", "result", "state", "why", "frames", "frames_with_face", *extra])
+            writer.writerow(
+                ["path", "result", "state", "why", "frames", "frames_with_face", "warnings", *extra]
+            )
             for e in summary.entries:
-                row = [e.path, e.target, e.state, e.why, e.frames, e.with_face]
+                row = [e.path, e.target, e.state, e.why, e.frames, e.with_face, "; ".join(e.warnings)]
                 writer.writerow([*row, *(e.columns.get(name, "") for name in extra)])
     except OSError as error:
         logger.warning("%s: cannot be written (%s)", path, error.strerror)

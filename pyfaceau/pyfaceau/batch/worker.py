@@ -21,8 +21,10 @@ import pandas as pd
 from pyclnf.errors import ModelChoiceWarning
 
 from ..errors import FinalPassError, PyFaceAUError, VideoError
+from ..inputs import check_sequence
 from ..output import write_table
 from ..provenance import instruction_sets, versions
+from ..rotation import rotation_of
 from ..video import open_video
 from .attempt import Attempt
 from .job import Identity, Job, Outcome, Setup, VideoOutcome, fingerprint, identify
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 NOTE = "progress"  # in the folder of a job
 
 _loading = threading.Lock()
+_collecting = threading.Lock()
 _loaded: list[FullPythonAUPipeline] = []  # of this process, one at most
 
 logger = logging.getLogger(__name__)
@@ -80,8 +83,10 @@ def analyse_job(job: Job, setup: Setup) -> Outcome:
         sizes = {v.path: os.path.getsize(v.path) if os.path.exists(v.path) else 0 for v in job.videos}
         note = None if job.work is None else work / NOTE
         pulse = Pulse(setup.batch, setup.go, setup.checkpoint_s, note, sizes)
+        warned: list[str] = []
         try:
-            outcome = _analyse(job, setup, work, pulse, identities)
+            with _collected_warnings() as warned:
+                outcome = _analyse(job, setup, work, pulse, identities)
         except Stopped:
             outcome = Outcome(job.key, "stopped")
         except Exception as error:  # nothing that a job does may end the batch
@@ -98,6 +103,7 @@ def analyse_job(job: Job, setup: Setup) -> Outcome:
         pulse.analysed,
         time.monotonic() - began,
         outcome.trace,
+        tuple(dict.fromkeys(warned)),
     )
 
 
@@ -185,7 +191,12 @@ def _take_in(
     for number in range(max(len(run.parts) - 1, 0), len(paths)):
         path = paths[number]
         try:
-            with open_video(path) as opened:
+            if number < len(run.parts):
+                turn = int(run.parts[number].attrs["rotated"])
+            else:
+                check_sequence(Path(path))
+                turn = rotation_of(run.engine, Path(path), task.setup.rotate)
+            with open_video(path, rotate=turn) as opened:
 
                 def before(
                     given: int, path: str = path, number: int = number, total: int = opened.n_frames or 0
@@ -199,7 +210,7 @@ def _take_in(
                     )
 
                 if number == len(run.parts):
-                    run.begin(opened.name, opened.fps, decoder=opened.decoder, **record)
+                    run.begin(opened.name, opened.fps, decoder=opened.decoder, rotated=turn, **record)
                 if max_frames is None or run.parts[-1].last_number < max_frames:
                     run.analyse(PulsedSource(opened, before), max_frames)
         except (OSError, MemoryError):  # of this machine, not of this file
@@ -319,6 +330,27 @@ def _pipeline(setup: Setup) -> FullPythonAUPipeline:
             "or name the set with --models"
         )
     return pipeline
+
+
+@contextmanager
+def _collected_warnings() -> Iterator[list[str]]:
+    """Collect what this package warns of, for the batch to tell.
+
+    Python's warnings belong to the whole process: of jobs that run beside each other in threads, one collects.
+    """
+    texts: list[str] = []
+    if not _collecting.acquire(blocking=False):
+        yield texts
+        return
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                yield texts
+            finally:
+                texts += [str(one.message) for one in caught if issubclass(one.category, UserWarning)]
+    finally:
+        _collecting.release()
 
 
 @contextmanager

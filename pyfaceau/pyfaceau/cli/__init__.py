@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Collection
 
 __all__ = ["main"]
 
@@ -21,13 +22,11 @@ def _terminate(number: int, frame: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends at once
     raise _Terminated
 
-_COMMANDS = ("extract", "batch", "live", "demo", "openface", "models")
 
-
-def _with_command(arguments: list[str]) -> list[str]:
+def _with_command(arguments: list[str], commands: Collection[str]) -> list[str]:
     """Take ``pyfaceau VIDEO`` for ``pyfaceau extract VIDEO -o .``, as in earlier versions."""
     first = arguments[0] if arguments else "-"
-    if first.startswith("-") or first in _COMMANDS or not os.path.exists(first):
+    if first.startswith("-") or first in commands or not os.path.exists(first):
         return arguments
     output = any(part in ("-o", "--output") or part.startswith("--output=") for part in arguments)
     return ["extract", *arguments, *(() if output else ("-o", "."))]
@@ -41,13 +40,16 @@ def main() -> None:
     # Decoders print their own complaints otherwise; ours name the file. Before OpenCV is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # libav's AV_LOG_QUIET
+    from typer.main import get_command
+
     from .app import app
     from .errors import report_error, show_choices_plainly
 
     show_choices_plainly()
+    commands: Collection[str] = getattr(get_command(app), "commands", ())
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(_with_command(sys.argv[1:]), prog_name="pyfaceau")
+        app(_with_command(sys.argv[1:], commands), prog_name="pyfaceau")
     except KeyboardInterrupt as interrupt:
         print("pyfaceau: interrupted", file=sys.stderr)
         sys.exit(EXIT_TERMINATED if isinstance(interrupt, _Terminated) else EXIT_INTERRUPTED)

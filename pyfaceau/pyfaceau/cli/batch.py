@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..batch.scheduler import BatchProgress, Report
     from ..options import AnalysisOptions
 
-_FORMATS = {"csv": "csv", "parquet": "parquet", "openface": "csv"}
+_FORMATS = {"csv": "csv", "parquet": "parquet", "openface": "csv", "openface-compact": "csv"}
 
 
 def batch(
@@ -53,7 +53,27 @@ def batch(
             show_default="pose,aus; all with --format openface",
         ),
     ] = None,
-    format: Annotated[str, typer.Option(help="csv, parquet or openface.")] = "csv",
+    format: Annotated[str, typer.Option(help="csv, parquet, openface or openface-compact.")] = "csv",
+    every: Annotated[int, typer.Option(min=1, help="Take each n-th frame only.")] = 1,
+    rotate: Annotated[
+        str,
+        typer.Option(
+            help="Turn videos clockwise: 0, 90, 180, 270, or auto, if no face is upright as they are."
+        ),
+    ] = "auto",
+    timestamps: Annotated[
+        str | None,
+        typer.Option(
+            help="container: those of the video; frames: frame / frame rate.",
+            show_default="container; frames with --format openface",
+        ),
+    ] = None,
+    wild: Annotated[
+        bool, typer.Option("--wild", help="OpenFace's settings for difficult images; slower.")
+    ] = False,
+    detector: Annotated[
+        str, typer.Option(help="mtcnn, an engine of it (`pymtcnn backends` lists them), or haar.")
+    ] = "mtcnn",
     au_models: Annotated[str, typer.Option(help="dynamic, static or both.")] = "dynamic",
     max_faces: Annotated[int, typer.Option(min=1, help="Most faces to follow.")] = 1,
     max_frames: Annotated[
@@ -94,16 +114,21 @@ def batch(
         raise typer.BadParameter(f"--format must be {', '.join(_FORMATS)}, got {format}")
     columns: Any = None if include is None else tuple(part.strip() for part in include.split(","))
     if columns is None:
-        columns = "openface" if format == "openface" else ("pose", "aus")
+        columns = "openface" if format.startswith("openface") else ("pose", "aus")
     options = _options(
         models=models,
         landmarks=landmarks,
         include=columns,
-        number_format="openface" if format == "openface" else "plain",
+        number_format=format if format.startswith("openface") else "plain",
+        timestamps=timestamps or ("frames" if format.startswith("openface") else "container"),
+        every=every,
+        wild=wild,
+        detector=detector,
         au_models=au_models,
         max_faces=max_faces,
         threads=threads,
     )
+    turn: Any = int(rotate) if rotate.isdecimal() else rotate
     console = Console(stderr=True)
     with _stop_on_signals() as stopped_by, _display(console, not quiet) as report:
         summary = run_batch(
@@ -113,6 +138,7 @@ def batch(
             workers=workers or max(1, _cores() // threads),
             format="parquet" if format == "parquet" else "csv",
             max_frames=max_frames,
+            rotate=turn,
             scheduler=scheduler,
             results=results,
             bring_back=bring_back,
@@ -182,6 +208,10 @@ def _display(console: Console, wanted: bool) -> Iterator[Report | None]:
         def report(progress: BatchProgress, ended: Sequence[Entry]) -> None:
             for entry in ended:
                 bar.console.file.flush()
+                for text in entry.warnings:
+                    bar.console.print(
+                        f"pyfaceau: warning: {text}", markup=False, highlight=False, soft_wrap=True
+                    )
                 _print_above(bar, wanted and console.is_terminal, _line(entry))
             elapsed = bar.tasks[0].elapsed or 0.0
             bar.update(task, completed=progress.share, **_figures(progress, elapsed))

@@ -111,8 +111,11 @@ class History:
     def _cut_file(self, rows: int) -> None:
         """Drop what was written after the state was taken."""
         size = rows * self._columns * self._dtype.itemsize
-        if self._file is None or rows < 0 or not self._file.is_file() or self._file.stat().st_size < size:
+        there = self._file is not None and self._file.is_file()
+        # Before the first row there is no file yet; what another attempt left there is replaced by that row.
+        if self._file is None or rows < 0 or (rows and (not there or self._file.stat().st_size < size)):
             raise ValueError(f"the rows of this state are not in {self._file or 'memory'}")
-        os.truncate(self._file, size)
+        if there:
+            os.truncate(self._file, size)
         self._rows = np.empty((_ROWS_AT_ONCE, self._columns), self._dtype)
         self._length, self._stored = 0, rows
