@@ -289,7 +289,7 @@ def test_folder_of_videos_is_analysed_into_the_same_tree(choice, clip, tmp_path)
 
 
 def test_verbose_shows_models_and_decoder(choice, clip, tmp_path, caplog):
-    options = ("--models", choice["models"], "--landmarks", choice["landmarks"], "--max-frames", "2", "-q")
+    options = ("--models", choice["models"], "--landmarks", choice["landmarks"], "--max-frames", "2")
     with caplog.at_level("DEBUG", logger="pyfaceau"):
         result = CliRunner().invoke(app, ["-v", "extract", str(clip), "-o", str(tmp_path), *options])
     assert result.exit_code == 0, result.output
