@@ -138,7 +138,7 @@ def _analyse(job: Job, setup: Setup, work: Path, pulse: Pulse, identities: dict[
     outcomes = []
     for video, target in zip(job.videos, job.targets, strict=True):
         if video.path in failed:
-            why = failed[video.path]
+            why = failed[video.path].removeprefix(f"{video.path}: ")  # whoever shows it names the video
             outcomes.append(VideoOutcome(video.path, "failed", why, video.path in lasting))
         else:
             outcomes.append(_written(video, tables[video.path], target, setup))
