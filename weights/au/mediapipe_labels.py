@@ -1,7 +1,9 @@
 """Blendshapes of pictures or a video; runs alone, in an environment that has MediaPipe.
 
-``python mediapipe_labels.py [--points] face_landmarker.task FOLDER_OR_VIDEO OUT.npz``; with ``--points`` (folders only) also the
-478 points, stored half a pixel up and left as in ``keypoints/mediapipe.npz``, and the names of the pictures.
+``python mediapipe_labels.py [--points] face_landmarker.task FOLDER_OR_VIDEO OUT.npz``
+
+With ``--points`` (folders only) also the 478 points,
+stored half a pixel up and left as in ``keypoints/mediapipe.npz``, and the names of the pictures.
 """
 
 # mypy: ignore-errors
