@@ -48,3 +48,21 @@ def test_export_is_openfaces_layout_with_the_same_weights(tmp_path, scale):
                 assert y.weight.dtype == np.float32
                 np.testing.assert_array_equal(x.weight, y.weight)
                 np.testing.assert_array_equal(x.bias, y.bias)
+
+
+def test_face_that_looks_ahead_has_a_gaze_near_the_camera():
+    """The demo clip is drawn from a portrait that looks into the lens; its eyes do not turn."""
+    from pyfaceau.demo import DEMO_CLIP
+    from pyfaceau.pipeline import FullPythonAUPipeline
+    from pyfaceau.video import open_video
+
+    pipeline = FullPythonAUPipeline(models="open", include=("gaze", "eye_landmarks"))
+    with open_video(DEMO_CLIP) as source:
+        found = pipeline.process_image(next(iter(source)).image)[0].gaze
+    assert found is not None
+    eyes = found.landmarks_3d.mean(axis=0)
+    mean = found.directions.mean(axis=0)
+    cosine = mean @ -eyes / np.linalg.norm(eyes) / np.linalg.norm(mean)
+    assert np.degrees(np.arccos(cosine)) < 8
+    assert found.confidence is not None
+    assert found.confidence.min() > 0.5

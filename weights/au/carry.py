@@ -55,7 +55,7 @@ CALM_LEVEL, LONDON_WEIGHT = 0.12, 4.0
 #: Share of a sequence that counts as rest, where it changes: AU05 and AU07 move around a resting level, and a
 # low share took
 #: the lowest moments for rest.
-CUTOFFS = {"AU01": 0.6, "AU04": 0.78, "AU05": 0.45, "AU07": 0.4, "AU25": 0.3}
+CUTOFFS = {"AU01": 0.6, "AU04": 0.8, "AU05": 0.45, "AU07": 0.4, "AU25": 0.3}
 #: Factor on dynamic intensities that stood too high at rest: lower levels cost no agreement, higher shares of rest do.
 LEVELS = {"AU05": 0.8, "AU07": 0.55}
 

@@ -108,3 +108,11 @@ def test_validator_views_mirror_each_other():
 
 def test_pack_is_small_enough_to_commit():
     assert sum(file.stat().st_size for file in PACK.rglob("*") if file.is_file()) < 24e6
+
+
+def test_eye_network_is_beside_the_main_file():
+    from pyclnf import LandmarkModel
+    from pyclnf.open_eyes import EYES_FILE, OpenEyes
+
+    OpenEyes.from_file(PACK / EYES_FILE)
+    assert PACK / EYES_FILE in LandmarkModel.load(PACK / "main_ceclm_general.txt").files
