@@ -65,8 +65,9 @@ def sanitize(session):
     session.install(
         *BUILD, "numpy>=1.26", "pytest>=8", "hypothesis>=6", "opencv-python-headless>=4.8,<5", "scikit-image"
     )
-    define = "cmake.define.NATIVE_SANITIZE=address,undefined"
-    session.install("--no-build-isolation", "-C", define, "./pyfhog", "./pymtcnn", "./pyclnf")
+    # In a folder of its own: settings are remembered where a build was.
+    settings = ("-C", "cmake.define.NATIVE_SANITIZE=address,undefined", "-C", "build-dir=build/sanitize")
+    session.install("--no-build-isolation", *settings, "./pyfhog", "./pymtcnn", "./pyclnf")
     library = session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True).strip()
     environment = {
         "LD_PRELOAD": library,

@@ -3,6 +3,9 @@ set(NATIVE_SANITIZE "" CACHE STRING "Value of -fsanitize= for everything that is
 if(NATIVE_SANITIZE)
   add_compile_options(-fsanitize=${NATIVE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   add_link_options(-fsanitize=${NATIVE_SANITIZE})
+  set(NATIVE_OPTIMISE -O1)  # -O3 takes half an hour with the checks
+else()
+  set(NATIVE_OPTIMISE -O3)
 endif()
 
 # Compiles kernels once for each instruction set: native_kernels(OBJECTS SOURCE...) sets OBJECTS to what a module links.
@@ -29,7 +32,7 @@ function(native_kernels objects)
     set_target_properties(kernels_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden)
     target_include_directories(kernels_${name} PRIVATE "${CMAKE_CURRENT_FUNCTION_LIST_DIR}")
     target_compile_definitions(kernels_${name} PRIVATE NATIVE_SET=${name})
-    target_compile_options(kernels_${name} PRIVATE -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -Wall -Wextra
+    target_compile_options(kernels_${name} PRIVATE ${NATIVE_OPTIMISE} -fno-math-errno -fno-trapping-math -ffp-contract=fast -Wall -Wextra
                                                    -Wno-psabi ${flags_${name}})
     list(APPEND found $<TARGET_OBJECTS:kernels_${name}>)
   endforeach()
