@@ -291,7 +291,7 @@ class _Work:
 
     def _remark(self, job: Job) -> None:
         logger.debug("%s: %s, to %s", job.input.path, job.input.kind, job.target)
-        if job.input.remark:
+        if job.input.remark and self._progress:
             typer.echo(f"pyfaceau: {job.input.remark}", err=True)
 
     def _fail(self, error: Exception, path: Path) -> None:
