@@ -23,6 +23,13 @@ def _terminate(number: int, frame: object) -> None:
     raise _Terminated
 
 
+def _was_terminated(error: BaseException | None) -> bool:
+    """Whether SIGTERM stands at the beginning of a chain of exceptions."""
+    while error is not None and not isinstance(error, _Terminated):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def _with_command(arguments: list[str], commands: Collection[str]) -> list[str]:
     """Take ``pyfaceau VIDEO`` for ``pyfaceau extract VIDEO -o .``, as in earlier versions."""
     first = arguments[0] if arguments else "-"
@@ -53,6 +60,10 @@ def main() -> None:
     except KeyboardInterrupt as interrupt:
         print("pyfaceau: interrupted", file=sys.stderr)
         sys.exit(EXIT_TERMINATED if isinstance(interrupt, _Terminated) else EXIT_INTERRUPTED)
+    except SystemExit as end:  # Typer turns any interrupt into the status of Ctrl-C
+        if _was_terminated(end):
+            sys.exit(EXIT_TERMINATED)
+        raise
     except Exception as error:
         if not report_error(error):
             raise
