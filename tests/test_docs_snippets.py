@@ -152,7 +152,7 @@ def test_snippets_run_as_they_stand(document, folder, images):
                     run_command(command, document, folder)
                     run["console"] += 1
         elif snippet.language == "python":
-            used.update(snippet.not_run)
+            used.update(list(snippet.not_run))
             if not snippet.not_run:
                 run_python(snippet, document, names)
                 run["python"] += 1
