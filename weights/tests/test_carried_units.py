@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+pytest.importorskip("numba", reason="the training environment has numba and scikit-learn")
+pytest.importorskip("sklearn")
 from pyfaceau.prediction.files import AUModel
 from weights.au import carry
 from weights.au.labels import PRESENCES, is_calm
