@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pyclnf.geometry import euler_to_matrix
 from pyclnf.open_eyes import (
     MIRROR,
     OPENING_UNIT,
@@ -21,7 +22,6 @@ from pyclnf.open_eyes import (
     sample_windows,
 )
 from weights.landmarks.data import centred, load_keypoints
-from weights.landmarks.geometry import euler_to_matrix
 from weights.landmarks.labels import named_points
 from weights.landmarks.london import load_london, resized
 from weights.landmarks.pdm import ShapeModel
