@@ -55,7 +55,8 @@ def test_a_source_distribution_builds_without_the_clone(package, build):
     (module,) = (path for path in (target / package).glob("_core.*") if path.suffix != ".pyi")
     # By its path, as an editable installation of the clone would answer to the name.
     code = "import importlib.util, sys; spec = importlib.util.spec_from_file_location('_core', sys.argv[1]); "
-    code += "print(importlib.util.module_from_spec(spec).instruction_sets()[0])"
+    code += "core = importlib.util.module_from_spec(spec); spec.loader.exec_module(core); "
+    code += "print(core.instruction_sets()[0])"
     result = subprocess.run(
         [sys.executable, "-I", "-c", code, str(module)], cwd=build, check=True, capture_output=True, text=True
     )
