@@ -68,9 +68,13 @@ def sanitize(session):
     # In a folder of its own: settings are remembered where a build was.
     settings = ("-C", "cmake.define.NATIVE_SANITIZE=address,undefined", "-C", "build-dir=build/sanitize")
     session.install("--no-build-isolation", *settings, "./pyfhog", "./pymtcnn", "./pyclnf")
-    library = session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True).strip()
+    # The sanitizer looks for C++'s exceptions when it starts, so the library that has them comes with it.
+    libraries = [
+        session.run("gcc", f"-print-file-name={name}", external=True, silent=True).strip()
+        for name in ("libasan.so", "libstdc++.so")
+    ]
     environment = {
-        "LD_PRELOAD": library,
+        "LD_PRELOAD": " ".join(libraries),
         # Python itself keeps memory for good, and its own allocator would hide our mistakes.
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         "PYTHONMALLOC": "malloc",
