@@ -82,7 +82,7 @@ def test_photographs_are_one_table_with_the_files_names_and_static_values(pipeli
 
 
 def test_photographs_on_the_command_line_get_static_models(pipeline, choice, album, tmp_path):
-    result = extract(choice, album, "-o", tmp_path / "photos.csv", "-q")
+    result = extract(choice, album, "-o", tmp_path / "photos.csv")
     assert result.exit_code == 0, result.output
     assert "3 photographs, 3 faces; no face in wall.png" in result.output
     assert "are taken for single photographs" in result.output
