@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         FinalPassError,
         InputWarning,
         ManifestError,
+        MissingColumnsError,
         MissingColumnsWarning,
         OutputError,
         ProcessingError,
@@ -70,6 +72,7 @@ _HOMES = {
     "HogSink": "output",
     "InputWarning": "errors",
     "LiveSource": "live",
+    "MissingColumnsError": "errors",
     "MissingColumnsWarning": "errors",
     "OVERLAY_GROUPS": "overlay",
     "OpenFaceProcessor": "migration",
@@ -121,6 +124,7 @@ __all__ = [
     "InputWarning",
     "LiveSource",
     "ManifestError",
+    "MissingColumnsError",
     "MissingColumnsWarning",
     "OpenFaceProcessor",
     "OutputError",
@@ -153,7 +157,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import what is offered here, and with it OpenCV and pandas, only when it is asked for."""
     if name in _HOMES:
-        return getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+        found = getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+        _register_accessor()
+        return found
     if not name.startswith("_"):
         from pyfaceau.migration import explain_missing
 
@@ -164,3 +170,12 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _register_accessor() -> None:
+    """Give tables their accessor ``face``, as soon as there can be tables."""
+    if "pandas" in sys.modules:
+        importlib.import_module("pyfaceau.findings")
+
+
+_register_accessor()
