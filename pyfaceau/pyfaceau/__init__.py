@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TimestampWarning,
         VideoError,
     )
+    from pyfaceau.findings import Agreement, FaceTable, compare, read_table
     from pyfaceau.live import LiveSource, open_camera
     from pyfaceau.migration import OpenFaceProcessor, ensure_models, process_videos
     from pyfaceau.options import AnalysisOptions
@@ -54,6 +55,7 @@ __version__ = "2.0.0"
 
 _HOMES = {
     "AU_NAMES": "action_units",
+    "Agreement": "findings",
     "AlignedFaceSink": "output",
     "AnalysisOptions": "options",
     "AnalysisRun": "run",
@@ -65,6 +67,7 @@ _HOMES = {
     "CheckpointError": "errors",
     "FaceAnalyser": "analyser",
     "FaceShapes": "overlay",
+    "FaceTable": "findings",
     "FinalPassError": "errors",
     "FrameAnalysis": "analysis",
     "FrameResult": "result",
@@ -91,6 +94,7 @@ _HOMES = {
     "TrackedVideoSink": "output",
     "UnitQuality": "quality",
     "VideoError": "errors",
+    "compare": "findings",
     "ensure_models": "migration",
     "model_quality": "quality",
     "open_camera": "live",
@@ -100,11 +104,13 @@ _HOMES = {
     "read_openface_csv": "output",
     "write_overlay": "overlay",
     "read_results": "batch",
+    "read_table": "findings",
     "run_batch": "batch",
 }
 __all__ = [
     "AU_NAMES",
     "OVERLAY_GROUPS",
+    "Agreement",
     "AlignedFaceSink",
     "AnalysisOptions",
     "AnalysisRun",
@@ -116,6 +122,7 @@ __all__ = [
     "CheckpointError",
     "FaceAnalyser",
     "FaceShapes",
+    "FaceTable",
     "FinalPassError",
     "FrameAnalysis",
     "FrameResult",
@@ -141,6 +148,7 @@ __all__ = [
     "TrackedVideoSink",
     "UnitQuality",
     "VideoError",
+    "compare",
     "ensure_models",
     "model_quality",
     "open_camera",
@@ -149,6 +157,7 @@ __all__ = [
     "read_hog",
     "read_openface_csv",
     "read_results",
+    "read_table",
     "run_batch",
     "write_overlay",
 ]

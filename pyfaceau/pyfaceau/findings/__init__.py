@@ -7,5 +7,6 @@ does everything of pyfaceau that returns a table.
 from __future__ import annotations
 
 from .accessor import FaceTable
+from .agreement import Agreement, compare, read_table
 
-__all__ = ["FaceTable"]
+__all__ = ["Agreement", "FaceTable", "compare", "read_table"]

@@ -239,7 +239,8 @@ class FaceTable:
         resamples : int
             Of the bootstrap; 0 for none.
         block : float, optional
-            Length of the bootstrap's blocks, s: longer than what one moment tells about the next. By default 5 s, at
+            Length of the bootstrap's blocks, s: longer than what one moment tells about the next. By default 5 s or, of
+            long recordings, a two-hundredth; at
             most a tenth of the recording.
         seed : int
             Of the bootstrap: same seed, same intervals.
@@ -478,8 +479,10 @@ class FaceTable:
 
     def _facts(self) -> list[str]:
         found = layout.tracks(self._table)
-        facts = [f"{len(self._table)} rows", f"{len(found)} face{'s' if len(found) != 1 else ''}"]
-        if {"frame", "timestamp"} & set(self._table.columns) and "input" not in self._table and found:
+        timed = bool({"frame", "timestamp"} & set(self._table.columns)) and "input" not in self._table
+        faces = len(found) if timed else len(self._table)
+        facts = [f"{len(self._table)} rows", f"{faces} face{'s' if faces != 1 else ''}"]
+        if timed and found:
             times = layout.seconds(self._table)
             rate = layout.rate_of(self._table, found[0])
             facts.append(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
+import warnings
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .events import starts
@@ -10,8 +16,12 @@ from .layout import F64, Track, intensities, rate_of, tracks, with_keys
 
 #: Blocks are longer than a movement: most last half a second to four seconds (Ekman, Friesen & Hager 2002).
 BLOCK_SECONDS = 5.0
-_LEAST_BLOCKS = 10
-_ROWS_AT_ONCE = 1 << 16
+_LEAST_BLOCKS, _MOST_BLOCKS = 10, 200
+_COLUMNS = [
+    "frames", "mean", "mean_low", "mean_high", "peak", "active", "active_low", "active_high", "onsets_per_minute",
+    "onsets_per_minute_low", "onsets_per_minute_high",
+]  # fmt: skip
+_FIGURES, _LOW, _HIGH, _PEAK = [1, 5, 8], [2, 6, 9], [3, 7, 10], 4
 
 
 def summarise(
@@ -49,7 +59,8 @@ def summarise(
 def _block_length(rows: int, rate: float, block: float | None) -> int:
     if block is not None:
         return int(np.clip(round(block * rate), 1, max(rows, 1)))
-    return max(1, min(round(BLOCK_SECONDS * rate), rows // _LEAST_BLOCKS))
+    # Of a long recording there may be fewer, longer blocks: as safe, and drawn sooner.
+    return max(1, min(max(round(BLOCK_SECONDS * rate), rows // _MOST_BLOCKS), rows // _LEAST_BLOCKS))
 
 
 def _summary(
@@ -62,40 +73,44 @@ def _summary(
     resamples: int,
     seed: int,
 ) -> pd.DataFrame:
-    seen = ~np.isnan(signal)
-    active = signal >= threshold
-    began = starts(active, seen, track)
-    # What is added up over frames; every figure below is a ratio of two of these sums.
-    parts = np.concatenate([np.where(seen, signal, 0.0), active, began, seen], axis=1)
-    figures = _figures(parts.sum(axis=0)[None], rate)[0]
-    drawn = _figures(block_sums(parts, length, resamples, seed), rate)
-    low, high = (1 - level) / 2, (1 + level) / 2
-    peaks = np.where(
-        seen.any(axis=0), np.max(np.where(seen, signal, -np.inf), axis=0, initial=-np.inf), np.nan
-    )
-    out: dict[str, F64] = {"frames": seen.sum(axis=0), "mean": figures[0]}
-    names = ("mean", "active", "onsets_per_minute")
-    bounds = np.full((2, 3, signal.shape[1]), np.nan)
-    enough = len(signal) // max(length, 1) >= 2 and len(drawn) > 0
-    if enough:
-        bounds = np.nanquantile(drawn, [low, high], axis=0) if seen.any() else bounds
-    for number, name in enumerate(names):
-        out[name] = figures[number]
-        out[f"{name}_low"], out[f"{name}_high"] = bounds[0, number], bounds[1, number]
-        if name == "mean":
-            out["peak"] = peaks
-    table: pd.DataFrame = pd.DataFrame(out)
+    units = signal.shape[1]
+    out = np.full((len(_COLUMNS), units), np.nan)
+    draws = _draws(len(signal), length, resamples, seed) if len(signal) >= 2 * length else None
+    for unit in range(units):
+        values = np.ascontiguousarray(signal[:, unit])
+        seen = ~np.isnan(values)
+        active = values >= threshold
+        began = starts(active[:, None], seen[:, None], track)[:, 0]
+        # What is added up over frames; every figure is a ratio of two of these sums.
+        parts = [np.where(seen, values, 0.0), active, began, seen]
+        out[0, unit] = seen.sum()
+        out[_FIGURES, unit] = _figures(np.array([[part.sum() for part in parts]], np.float64), rate)[0]
+        if not seen.any():
+            continue
+        out[_PEAK, unit] = values[seen].max()
+        if draws is not None and resamples:
+            sums = np.stack([block_sums(part, draws, length) for part in parts], axis=1)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # photographs have no onsets
+                bounds = np.nanquantile(_figures(sums, rate), [(1 - level) / 2, (1 + level) / 2], axis=0)
+            out[_LOW, unit], out[_HIGH, unit] = bounds
+    table: pd.DataFrame = pd.DataFrame(out.T, columns=_COLUMNS).astype({"frames": np.int64})
     return table
 
 
 def _figures(sums: F64, rate: float) -> F64:
-    """Return mean, share of frames and onsets a minute, shape (m, 3, units), from sums (m, 4 * units)."""
-    total, active, began, seen = np.split(sums, 4, axis=1)
+    """Return mean, share of frames and onsets a minute, shape (m, 3), from sums (m, 4)."""
+    total, active, began, seen = sums.T
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.stack([total / seen, active / seen, began / seen * (60.0 * rate)], axis=1)
 
 
-def block_sums(parts: F64, length: int, resamples: int, seed: int) -> F64:
+def _draws(n: int, length: int, resamples: int, seed: int) -> npt.NDArray[np.intp]:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, n - length + 1, (resamples, -(-n // length)), dtype=np.intp)
+
+
+def block_sums(part: npt.NDArray[Any], draws: npt.NDArray[np.intp], length: int) -> F64:
     """Return sums over the frames of moving-block bootstrap samples.
 
     Künsch (1989), The jackknife and the bootstrap for general stationary observations, Annals of Statistics 17:
@@ -103,29 +118,19 @@ def block_sums(parts: F64, length: int, resamples: int, seed: int) -> F64:
 
     Parameters
     ----------
-    parts : ndarray, shape (n, k)
+    part : ndarray, shape (n,)
         What is added up.
+    draws : ndarray of intp, shape (resamples, stretches)
+        First frame of each stretch.
     length : int
         Frames of a stretch.
-    resamples : int
-    seed : int
 
     Returns
     -------
-    ndarray, shape (resamples, k)
-        Each the sum over at least n frames: whole stretches.
+    ndarray, shape (resamples,)
     """
-    n, k = parts.shape
-    if n == 0 or resamples == 0:
-        return np.empty((0, k))
     # The sum of each stretch is a difference of two running sums, so that a sample costs n / length, not n.
-    running = np.concatenate([np.zeros((1, k)), np.cumsum(parts, axis=0)])
+    kind = np.float64 if part.dtype.kind == "f" else np.int64
+    running = np.concatenate([np.zeros(1, kind), np.cumsum(part, dtype=kind)])
     stretches = running[length:] - running[:-length]
-    count = -(-n // length)
-    rng = np.random.default_rng(seed)
-    out = np.empty((resamples, k))
-    chunk = max(1, _ROWS_AT_ONCE // count)
-    for begin in range(0, resamples, chunk):
-        drawn = rng.integers(0, len(stretches), (min(chunk, resamples - begin), count))
-        out[begin : begin + len(drawn)] = stretches[drawn].sum(axis=1)
-    return out
+    return np.asarray(stretches[draws].sum(axis=1), np.float64)
