@@ -287,6 +287,8 @@ def _own_pictures(path: Path) -> pd.DataFrame | None:
         if "input" not in head:
             return None
         table: pd.DataFrame = pd.read_csv(path, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise ResultFileError(f"{path}: cannot be read ({error})") from error
+    except OSError as error:
+        raise ResultFileError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise ResultFileError(f"{path}: not a table ({error})") from error
     return table
