@@ -198,7 +198,7 @@ def animate_face(
     >>> from pyfaceau.demo import DEMO_TRUTH
     >>> from pyfaceau.plots import animate_face
     >>> animation = animate_face(pd.read_csv(DEMO_TRUTH).head(50), fps=5)
-    >>> animation.save("face.gif")  # doctest: +SKIP
+    >>> page = animation.to_jshtml()
     """
     from matplotlib import pyplot
     from matplotlib.animation import FuncAnimation
