@@ -121,6 +121,23 @@ def test_missing_columns_are_named_with_what_brings_them(part, names, remedy):
     assert remedy in str(caught.value)
 
 
+def test_wrong_ideas_meet_a_remedy():
+    face = made_up(AU28_c=0).face
+    with pytest.raises(MissingColumnsError, match="no intensity 'smile'; it has AU06, AU12"):
+        face.events("smile")
+    with pytest.raises(MissingColumnsError, match="only a presence"):
+        face.events(["AU12", "AU28"])
+    with pytest.raises(TypeError, match="named by words"):
+        face.events(12)
+    with pytest.raises(TypeError, match="read_table"):
+        face.correlate("other.csv")
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        face.valid(80)
+    with pytest.raises(pyfaceau.ResultFileError, match="no such file"):
+        pyfaceau.read_table("other.parquet")
+    assert set(face.events(["AU06", "AU12"])["au"]) == {"AU12"}
+
+
 def test_photographs_have_figures_but_no_time():
     photographs = made_up(6, input=list("aabbcc")).drop(columns=["frame", "timestamp"])
     found = photographs.face.summary()

@@ -35,7 +35,9 @@ def test_this_installation_reproduces_the_stored_values():
 
 def test_differences_are_told_and_end_with_status_1(monkeypatch, tmp_path):
     values = json.loads(selfcheck.EXPECTED.read_text())
-    values["open-clip"]["intensities"]["AU12"] = [value + 3 for value in values["open-clip"]["intensities"]["AU12"]]
+    values["open-clip"]["intensities"]["AU12"] = [
+        value + 3 for value in values["open-clip"]["intensities"]["AU12"]
+    ]
     path = tmp_path / "expected.json"
     path.write_text(json.dumps(values))
     monkeypatch.setattr(selfcheck, "EXPECTED", path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -276,7 +277,7 @@ class FaceTable:
 
     def events(
         self,
-        au: str | None = None,
+        au: str | Sequence[str] | None = None,
         threshold: float = 1.0,
         *,
         min_duration: float = 0.0,
@@ -286,7 +287,7 @@ class FaceTable:
 
         Parameters
         ----------
-        au : str, optional
+        au : str or sequence of str, optional
             Such as "AU12"; all units by default.
         threshold : float
             Intensity from which a unit is active.

@@ -261,6 +261,8 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     from ..output import read_openface_csv
 
     path = Path(path)
+    if not path.is_file():
+        raise ResultFileError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     if path.suffix.lower() == ".parquet":
         try:
             table: pd.DataFrame = pd.read_parquet(path)

@@ -163,6 +163,10 @@ def plot_face(
     >>> ax.get_title()
     'smile'
     """
+    if isinstance(aus, pd.DataFrame):
+        raise TypeError(
+            "a face shows one row of a table, such as table.face.aus.max() or table.face.aus.loc[10]"
+        )
     face = DrawnFace.of({str(name): float(value) for name, value in dict(aus).items()})
     ax = axes_for(ax, (3.6, 4.2))
     _draw(ax, face, muscles)
@@ -206,12 +210,16 @@ def animate_face(
     from ..findings.signals import resample
 
     one_track(table)
-    found = layout.intensities(resample(table, fps))
-    known = [name for name in found.columns if unit_of(name) in known_units() and "_static" not in name]
-    chosen = known if units is None else [unit.removesuffix("_r") for unit in units]
-    if missing := [f"{name}_r" for name in chosen if name not in found]:
-        raise layout.lacking("aus", missing)
-    data = found[chosen].to_numpy()
+    found = layout.chosen(resample(table, fps), units)
+    if units is None:
+        found = found[
+            [
+                name
+                for name in map(str, found.columns)
+                if unit_of(name) in known_units() and "_static" not in name
+            ]
+        ]
+    chosen, data = list(found.columns), found.to_numpy()
     figure, ax = pyplot.subplots(figsize=(3.6, 4.2), layout="constrained")
 
     def show(frame: int) -> list[Any]:
