@@ -78,7 +78,7 @@ def test_plots_name_what_is_missing(plot, table):
     if plot is plots.plot_quality:
         assert plot(bare).has_data()
         return
-    with pytest.raises(MissingColumnsError, match="analyse with|no intensity"):
+    with pytest.raises(MissingColumnsError, match=r"analyse with|no intensity"):
         plot(bare)
 
 

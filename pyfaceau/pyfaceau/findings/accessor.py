@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..action_units import AU_NAMES, unit_of
+from ..action_units import AU_NAMES
 from ..output.columns import group_columns
 from . import layout
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from .signals import SmoothingMethod
 
 F64 = npt.NDArray[np.float64]
-_CELL = "padding:0 .6em;border:none;text-align:right"
 
 
 @pd.api.extensions.register_dataframe_accessor("face")
@@ -440,39 +438,11 @@ class FaceTable:
 
     def _repr_html_(self) -> str:
         """Show in a notebook what the table holds, and the action units with their figures."""
-        head = f"<b>Faces</b> &middot; {escape(', '.join(self._facts()))}"
-        source = self._table.attrs.get("source")
-        if source:
-            head += f"<br>{escape(str(source))}"
-        if not layout.intensity_columns(self._table) or not len(self._table):
-            return f"<div>{head}</div>"
-        found = self.summary(resamples=0)
-        hints = self._table.attrs.get("hints", ())
-        rows = []
-        for key, row in found.head(60).iterrows():
-            names = [str(part) for part in (key if isinstance(key, tuple) else (key,))]
-            unit = unit_of(names[-1])
-            words = f"{' '.join(names)} {AU_NAMES.get(unit, '')}{' (hint only)' if unit in hints else ''}"
-            width = 0.0 if np.isnan(row["mean"]) else 20.0 * float(np.clip(row["mean"], 0, 5))
-            bar = (
-                '<div style="width:8em;height:.7em;background:rgba(128,128,128,.25)">'
-                f'<div style="width:{width:.0f}%;height:100%;background:#4a90d9"></div></div>'
-            )
-            rows.append(
-                f'<tr><td style="{_CELL};text-align:left">{escape(words)}</td><td style="{_CELL}">{bar}</td>'
-                f'<td style="{_CELL}">{row["mean"]:.2f}</td><td style="{_CELL}">{row["peak"]:.2f}</td>'
-                f'<td style="{_CELL}">{row["active"]:.0%}</td>'
-                f'<td style="{_CELL}">{row["onsets_per_minute"]:.1f}</td></tr>'
-            )
-        titles = "".join(
-            f'<th style="{_CELL}">{title}</th>'
-            for title in ("", "", "mean", "peak", "active", "onsets a minute")
-        )
-        more = f"<small>and {len(found) - 60} more rows</small>" if len(found) > 60 else ""
-        return (
-            f'<div style="font-size:90%"><div>{head}</div><table style="line-height:1.15"><tr>{titles}</tr>'
-            f"{''.join(rows)}</table>{more}</div>"
-        )
+        from .._html import table_html
+
+        known = layout.intensity_columns(self._table) and len(self._table)
+        found = self.summary(resamples=0) if known else None
+        return table_html(self._facts(), self._table.attrs, found)
 
     def _group(self, group: str) -> pd.DataFrame:
         columns = layout.columns_of(self._table, group)

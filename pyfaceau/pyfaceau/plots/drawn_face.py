@@ -263,7 +263,7 @@ def _draw(ax: Axes, face: DrawnFace, muscles: bool, alpha: float = 1.0) -> None:
                 )
     for side in (range(36, 42), range(42, 48)):
         _eye(ax, points[list(side)], rest[list(side)], alpha)
-    inner = _smooth(points[60:68], closed=True)
+    inner = _smooth(_apart(points[60:68]), closed=True)
     ax.add_patch(
         Polygon(_smooth(points[48:60], closed=True), fc=_LIPS, ec=_INK, lw=1.2, alpha=alpha, zorder=3)
     )
@@ -274,6 +274,15 @@ def _draw(ax: Axes, face: DrawnFace, muscles: bool, alpha: float = 1.0) -> None:
     ax.set_ylim(rest[:17, 1].max() + 36, outline[:, 1].min() - 5)
     ax.set_aspect("equal")
     ax.set_axis_off()
+
+
+def _apart(inner: F64) -> F64:
+    """Let lips that press on each other touch: the model would put the upper one below the lower one."""
+    out: F64 = inner.copy()
+    for above, below in ((1, 7), (2, 6), (3, 5)):
+        if out[below, 1] < out[above, 1]:
+            out[[above, below], 1] = (out[above, 1] + out[below, 1]) / 2
+    return out
 
 
 def _eye(ax: Axes, lids: F64, rest: F64, alpha: float) -> None:
