@@ -24,7 +24,6 @@ _FULL = 5.0  # intensity
 _LANDMARK = (60, 220, 255)  # blue, green, red
 # Grey letters and bars are seen on light and on dark pages.
 _BAR, _PRESENT, _EMPTY = "#4a90d9", "#3d9a50", "rgba(128,128,128,.25)"
-_MOST_ROWS = 60  # of a table's summary
 _CELL = "padding:0 .5em;border:none;text-align:left"
 
 
@@ -76,7 +75,9 @@ def pipeline_html(pipeline: FullPythonAUPipeline) -> str:
     return f'<b>FullPythonAUPipeline</b><table style="font-size:90%">{cells}</table>'
 
 
-def table_html(facts: Sequence[str], record: Mapping[Any, Any], summary: pd.DataFrame | None) -> str:
+def table_html(
+    facts: Sequence[str], record: Mapping[Any, Any], summary: pd.DataFrame | None, left: int
+) -> str:
     """Render what a table of results holds.
 
     Parameters
@@ -87,6 +88,8 @@ def table_html(facts: Sequence[str], record: Mapping[Any, Any], summary: pd.Data
         ``attrs`` of the table.
     summary : pandas.DataFrame or None
         From `FaceTable.summary`; None where there are no intensities.
+    left : int
+        Rows of the summary that are left out.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def table_html(facts: Sequence[str], record: Mapping[Any, Any], summary: pd.Data
     if summary is None:
         return f"<div>{head}</div>"
     rows = []
-    for key, row in summary.head(_MOST_ROWS).iterrows():
+    for key, row in summary.iterrows():
         names = [str(part) for part in (key if isinstance(key, tuple) else (key,))]
         unit = unit_of(names[-1])
         hint = " (hint only)" if unit in record.get("hints", ()) else ""
@@ -117,7 +120,6 @@ def table_html(facts: Sequence[str], record: Mapping[Any, Any], summary: pd.Data
         rows.append(f'<tr><td style="{_CELL}">{escape(words)}</td><td style="{_CELL}">{bar}</td>{cells}</tr>')
     titles = ("", "", "mean", "peak", "active", "onsets a minute")
     header = "".join(f'<th style="{_CELL}">{title}</th>' for title in titles)
-    left = len(summary) - _MOST_ROWS
     more = f"<small>and {left} more rows</small>" if left > 0 else ""
     return (
         f'<div style="font-size:90%"><div>{head}</div><table style="line-height:1.15"><tr>{header}</tr>'

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .signals import SmoothingMethod
 
 F64 = npt.NDArray[np.float64]
+_MOST_ROWS = 60  # of what a notebook shows
 
 
 @pd.api.extensions.register_dataframe_accessor("face")
@@ -440,9 +441,13 @@ class FaceTable:
         """Show in a notebook what the table holds, and the action units with their figures."""
         from .._html import table_html
 
-        known = layout.intensity_columns(self._table) and len(self._table)
-        found = self.summary(resamples=0) if known else None
-        return table_html(self._facts(), self._table.attrs, found)
+        units, found = len(layout.intensity_columns(self._table)), layout.tracks(self._table)
+        if not units or not found:
+            return table_html(self._facts(), self._table.attrs, None, 0)
+        shown = found[: max(1, _MOST_ROWS // units)]
+        part = self._table.iloc[np.sort(np.concatenate([track.rows for track in shown]))]
+        left = (len(found) - len(shown)) * units
+        return table_html(self._facts(), self._table.attrs, part.face.summary(resamples=0), left)
 
     def _group(self, group: str) -> pd.DataFrame:
         columns = layout.columns_of(self._table, group)
