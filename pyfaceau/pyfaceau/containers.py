@@ -33,6 +33,7 @@ _GRID = 32  # px
 _SIZES = 128  # px; parts have few different sizes, as each needs its own converter
 _WORTH = 0.5  # of the frame; a larger part is cut out of the whole
 _READ_FAILURES = 64  # in a row, after which a file is at its end
+_EARLY = 2.5  # frames by which a video may end before its container
 _LISTED = 1000  # damaged frames that are listed by number
 
 _KEPT = 16  # converters of a thread
@@ -58,6 +59,8 @@ class Damage:
         Frames that had another size than the first one, by that size: "WIDTHxHEIGHT".
     missing : int
         Frames that the container promises and that never came.
+    ends_early_s : float
+        By how much the video ends before the end that a Matroska file names, which counts no frames.
     """
 
     undecodable: int = 0
@@ -65,6 +68,7 @@ class Damage:
     corrupt: list[int] = field(default_factory=list)
     scaled: dict[str, int] = field(default_factory=dict)
     missing: int = 0
+    ends_early_s: float = 0.0
 
     def record(self) -> dict[str, Any]:
         """Describe it for ``.attrs``; empty if all is well."""
@@ -74,14 +78,14 @@ class Damage:
         """Say what a reader of the table should know; empty if there is nothing."""
         told = []
         if self.undecodable:
-            first = f", the first before frame {self.lost_before[0]}" if self.lost_before else ""
-            told.append(f"{self.undecodable} frames could not be decoded and have no rows{first}")
+            first = f", first before frame {self.lost_before[0]}" if self.lost_before else ""
+            told.append(f"frames that could not be decoded and have no rows: {self.undecodable}{first}")
         if self.corrupt:
-            told.append(f"{len(self.corrupt)} frames are damaged, the first is {self.corrupt[0]}")
+            told.append(f"damaged frames: {len(self.corrupt)}, first frame {self.corrupt[0]}")
         if self.missing:
-            told.append(
-                f"{self.missing} of the frames that the file promises are not there (is it cut short?)"
-            )
+            told.append(f"frames that the file promises and does not hold: {self.missing} (is it cut short?)")
+        if self.ends_early_s:
+            told.append(f"it ends {self.ends_early_s:.2f} s before the file says (is it cut short?)")
         if self.scaled:
             sizes = ", ".join(f"{count} of {size}" for size, count in self.scaled.items())
             told.append(f"the picture changes its size: frames ({sizes}) were scaled to that of the first")
@@ -110,7 +114,8 @@ class DecodedPicture:
         frame.colorspace, frame.color_range = _UNSPECIFIED, 0  # FFmpeg would follow what the file says
         self._frame, self._degrees = frame, degrees
         self._size = size or (frame.width, frame.height)
-        self._parts = self._size == (frame.width, frame.height) and frame.format.name in _CUT
+        even = frame.width % 2 == frame.height % 2 == 0  # others go through another converter of FFmpeg
+        self._parts = even and self._size == (frame.width, frame.height) and frame.format.name in _CUT
         self._made: tuple[Box, BGRImage] | None = None
         self._lock = threading.Lock()
 
@@ -217,7 +222,7 @@ def _to_bgr(frame: av.VideoFrame, width: int, height: int, threads: int) -> BGRI
         interpolation=Interpolation.BICUBIC,
         threads=threads,
     )
-    return np.asarray(made.to_ndarray(), np.uint8)
+    return _pixels(made.planes[0])[:, : 3 * width].reshape(height, width, 3)  # a view: rows are padded
 
 
 class Container:
@@ -279,9 +284,10 @@ class Container:
 
         What cannot be decoded is noted in `damage` and passed over.
         """
-        number, size = 0, None
+        number, size, last = 0, None, float("nan")
         for frame in self._frames():
             number += 1
+            last = float("nan") if frame.time is None else float(frame.time)
             found = (frame.width, frame.height)
             size = size or found
             if found != size:
@@ -289,12 +295,13 @@ class Container:
                 self.damage.scaled[name] = self.damage.scaled.get(name, 0) + 1
             if frame.is_corrupt and len(self.damage.corrupt) < _LISTED:
                 self.damage.corrupt.append(number)
-            yield (
-                DecodedPicture(frame, size, round(-frame.rotation / 90) % 4 * 90),
-                float("nan") if frame.time is None else float(frame.time),
-            )
+            yield DecodedPicture(frame, size, round(-frame.rotation / 90) % 4 * 90), last
         if self.counted and self.n_frames is not None:
             self.damage.missing = max(0, self.n_frames - number - self.damage.undecodable)
+        elif "matroska" in self._input.format.name and len(self._input.streams) == 1 and self.fps:
+            early = (self._input.duration or 0) / av.time_base - last - 1 / self.fps
+            if early > _EARLY / self.fps:  # sound that is longer than the picture is no damage
+                self.damage.ends_early_s = round(early, 3)
 
     def seek(self, share: float) -> None:
         """Go to the last key frame before a share of the duration, from 0 to 1, as far as the container can."""

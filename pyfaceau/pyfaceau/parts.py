@@ -169,9 +169,10 @@ def warn_of_short_sequence(source: str, faces: dict[str, int]) -> None:
     if list(faces) != ["0"]:
         whose = f"face {next(iter(faces))} is" if len(faces) == 1 else f"faces {', '.join(faces)} are"
     most = " at most" if len(faces) > 1 else ""
+    plural = "" if seen == 1 else "s"
     warn(
-        f"{source}: {whose} seen in {seen} frames{most}; dynamic action units need some {SHORT_SEQUENCE} to tell a "
-        "person's rest, and may be off by several units. Use static models for short clips (au_models='static', "
-        "--au-models static), or give the person at rest (baseline, --baseline)",
+        f"{source}: {whose} seen in {seen} frame{plural}{most}; dynamic action units need some {SHORT_SEQUENCE} to "
+        "tell a person's rest, and may be off by several units. Use static models for short clips "
+        "(au_models='static', --au-models static), or give the person at rest (baseline, --baseline)",
         ShortSequenceWarning,
     )
