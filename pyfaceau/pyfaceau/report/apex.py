@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from .._html import jpeg_address
-from ..overlay import TableFaces, camera_of, moved_camera
 from ..output.drawing import draw_face
+from ..overlay import TableFaces, camera_of, moved_camera
 from ..progress import ProgressCallback, progress_reporter
 from ..video import BGRImage, open_video
 from .exports import Event
@@ -128,7 +128,9 @@ def _drawn(image: BGRImage, faces: TableFaces, frame: int, wanted: int) -> BGRIm
         corner = -scale * np.array([left, top])
         shift = corner + 0.5 * scale - 0.5  # of centres of pixels
         move = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-        cut = cv2.warpAffine(image, move, (_SIDE, _SIDE), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        cut = cv2.warpAffine(
+            image, move, (_SIDE, _SIDE), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        )
         canvas = np.ascontiguousarray(cut, np.uint8)
         camera = moved_camera(camera_of(faces.attrs, width, height), scale, *corner)
         draw_face(canvas, face.moved(scale, corner), camera, 0.8, box=False)

@@ -68,7 +68,9 @@ def extremes(values: npt.NDArray[np.float64], width: int) -> tuple[npt.NDArray[n
     return np.fmin.reduceat(values, starts, axis=0), np.fmax.reduceat(values, starts, axis=0)
 
 
-def bytes_of_shares(values: npt.NDArray[np.floating[Any]], full: float, top: int = 250) -> npt.NDArray[np.uint8]:
+def bytes_of_shares(
+    values: npt.NDArray[np.floating[Any]], full: float, top: int = 250
+) -> npt.NDArray[np.uint8]:
     """Map 0 to `full` onto 0 to `top`; 255 where there is no value."""
     scaled = np.rint(np.clip(values, 0, full) * (top / full))
     return np.where(np.isfinite(scaled), scaled, 255).astype(np.uint8)

@@ -14,6 +14,7 @@ from ..findings import layout
 from ..findings.layout import Track
 from ..output.columns import group_columns
 from ..overlay import camera_of
+from .exports import Event
 from .packing import bytes_of_shares, extremes, pack, quantised
 
 MOST_POINTS = 20_000  # of a timeline; a longer one shows the lowest and the highest of neighbours
@@ -28,9 +29,36 @@ _MILLIMETRE, _TURN, _DIRECTION = 1.0, 1e-4, 1e-4  # steps of translation, rotati
 
 
 def units_of(columns: Mapping[str, str]) -> dict[str, str]:
-    """Choose the models that are shown: those of the video, or where there are no others the static ones."""
+    """Choose the models that are shown: those of the video, or where there are no others the static ones.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        As of `layout.intensity_columns`.
+
+    Returns
+    -------
+    dict of str to str
+        Columns by unit: "AU12" to "AU12_r" or "AU12_r_static".
+    """
     dynamic = {unit: name for unit, name in columns.items() if not unit.endswith("_static")}
     return dynamic or {unit_of(unit): name for unit, name in columns.items()}
+
+
+def find_events(table: pd.DataFrame, threshold: float) -> list[Event]:
+    """Find the events of the units that are shown."""
+    shown = set(units_of(layout.intensity_columns(table)).values())
+    keys = {key for key, name in layout.intensity_columns(table).items() if name in shown}
+    found = table.face.events(threshold=threshold)
+    return [
+        Event(
+            face=int(row.get("face_id", 0)),
+            unit=unit_of(row["au"]),
+            **{name: float(row[name]) for name in ("onset", "apex", "offset", "duration", "peak")},
+            complete=bool(row["complete"]),
+        )
+        for row in found[found["au"].isin(keys)].to_dict("records")
+    ]
 
 
 def face_number(track: Track) -> int:
@@ -69,7 +97,12 @@ def payload(
     clock = layout.seconds(table)
     return {
         "units": [
-            {"unit": unit, "name": AU_NAMES.get(unit, ""), "hint": unit in hints, "measured": unit in intensities}
+            {
+                "unit": unit,
+                "name": AU_NAMES.get(unit, ""),
+                "hint": unit in hints,
+                "measured": unit in intensities,
+            }
             for unit in units
         ],
         "faces": [_face(table, clock, each, units, intensities, presences, size) for each in faces],
@@ -135,7 +168,9 @@ def _shapes(
     if landmarks is not None:
         out["landmarks"] = _modes(landmarks)
     if pose is not None:
-        out["pose"] = pack(np.concatenate([quantised(pose[:, :3], _MILLIMETRE), quantised(pose[:, 3:], _TURN)], 1).T)
+        out["pose"] = pack(
+            np.concatenate([quantised(pose[:, :3], _MILLIMETRE), quantised(pose[:, 3:], _TURN)], 1).T
+        )
     if gaze is not None:
         out["gaze"] = pack(quantised(gaze[:, :6], _DIRECTION).T)
     return out
@@ -150,7 +185,7 @@ def _modes(landmarks: npt.NDArray[np.float64]) -> dict[str, Any]:
     mean = landmarks[complete].mean(axis=0) if complete.any() else np.zeros(landmarks.shape[1])
     moved = np.where(complete[:, None], landmarks - mean, 0.0)
     sample = moved[:: max(1, len(moved) // _SAMPLE)]
-    _, _, directions = np.linalg.svd(sample, full_matrices=False)
+    directions = np.linalg.eigh(sample.T @ sample)[1][:, ::-1].T
     coefficients = sample @ directions.T
     left = np.sum(sample**2, axis=1)[:, None] - np.cumsum(coefficients**2, axis=1)
     worst = np.sqrt(np.percentile(left.clip(0), 99, axis=0) / landmarks.shape[1])
@@ -161,7 +196,12 @@ def _modes(landmarks: npt.NDArray[np.float64]) -> dict[str, Any]:
     kept = quantised(directions, 1e-4)
     amounts = quantised(moved @ np.linalg.pinv(kept * 1e-4), _COEFFICIENT)
     amounts[~complete] = -32768
-    return {"modes": count, "mean": pack(quantised(mean, 0.25)), "directions": pack(kept), "amounts": pack(amounts.T)}
+    return {
+        "modes": count,
+        "mean": pack(quantised(mean, 0.25)),
+        "directions": pack(kept),
+        "amounts": pack(amounts.T),
+    }
 
 
 def _group(table: pd.DataFrame, group: str, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64] | None:

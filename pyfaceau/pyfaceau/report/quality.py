@@ -90,7 +90,14 @@ def judge(table: pd.DataFrame, video: Path | None) -> Quality:
     ]
     if math.isfinite(unsure):
         mean = number_text(overall("confidence"))
-        tiles.append(Tile(mean, "mean confidence", _low(unsure, _UNSURE), f"below {LOW_CONFIDENCE:g} in {share_text(unsure)}"))
+        tiles.append(
+            Tile(
+                mean,
+                "mean confidence",
+                _low(unsure, _UNSURE),
+                f"below {LOW_CONFIDENCE:g} in {share_text(unsure)}",
+            )
+        )
     if math.isfinite(turned):
         note = f"pitch / yaw / roll beyond {limits}"
         tiles.append(Tile(share_text(turned), "head turned too far", _low(turned, _TURNED), note))
@@ -132,7 +139,10 @@ def _of_run(attrs: Mapping[str, Any]) -> list[Remark]:
         found.append(Remark("The analysis does not cover the whole video: the table ends before it.", "fair"))
     if attrs.get("final_pass") is False:
         found.append(
-            Remark("Action units are as predicted frame by frame: no final pass with the person's own zero.", "fair")
+            Remark(
+                "Action units are as predicted frame by frame: no final pass with the person's own zero.",
+                "fair",
+            )
         )
     if attrs.get("short_sequence"):
         text = "The sequence is short: the face at rest is not known well, and intensities depend on it."
@@ -141,7 +151,9 @@ def _of_run(attrs: Mapping[str, Any]) -> list[Remark]:
     differ = stamps.get("differ_from_frame_rate_s") if isinstance(stamps, Mapping) else None
     if isinstance(differ, (int, float)) and differ > 0.02:
         found.append(
-            Remark(f"Time stamps differ from frame / frame rate by up to {differ:.2f} s: the frame rate varies.")
+            Remark(
+                f"Time stamps differ from frame / frame rate by up to {differ:.2f} s: the frame rate varies."
+            )
         )
     turned = attrs.get("rotated")
     if turned:

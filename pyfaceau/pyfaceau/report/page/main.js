@@ -20,10 +20,10 @@ class Report {
     this.tracks.every = this.usualStep();
     this.clock = new Clock(this.video, this.duration, () => this.update());
     if (this.stage) this.stage.style.aspectRatio = `${this.pictureSize()[0]} / ${this.pictureSize()[1]}`;
-    if (this.video) this.watchVideo();
     this.controls();
     this.keys();
     this.use(this.face);
+    if (this.video) this.watchVideo();
     if (this.stage) new ResizeObserver(() => this.update()).observe(this.stage);
     // Canvases follow the width of the paper.
     for (const name of ["beforeprint", "afterprint"]) window.addEventListener(name, () => this.tracks.draw());

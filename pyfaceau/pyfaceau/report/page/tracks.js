@@ -89,8 +89,7 @@ class Tracks {
 
   show(time, row) {
     this.follow(time);
-    const strip = this.axis.parentElement;
-    this.head.style.left = `${strip.offsetLeft + this.x(time, strip.clientWidth)}px`;
+    this.head.style.left = `${this.axis.offsetLeft + this.x(time, this.axis.clientWidth)}px`;
     this.values.forEach((output, unit) => {
       const value = this.face.value(unit, row);
       const present = this.face.isPresent(unit, row);
@@ -227,7 +226,7 @@ class Tracks {
       if (event.unit !== name || event.offset < this.from || event.onset > this.to) continue;
       const from = this.x(event.onset, width);
       const to = Math.max(this.x(event.offset, width), from + 1);
-      context.fillStyle = "rgba(179,84,30,.13)";
+      context.fillStyle = "rgba(179,84,30,.1)";
       context.fillRect(from, 0, to - from, height - 4);
       context.fillStyle = EVENT;
       context.fillRect(this.x(event.apex, width) - 0.75, 0, 1.5, 5);
