@@ -58,11 +58,15 @@ class Overlay:
     codec : str
         "H.264", which every browser plays, or "MPEG-4 Part 2".
     frames : int
+    sound : str
+        What became of the video's sound: "copied", "encoded as AAC", "left out" where there is no FFmpeg program to
+        take it over, or empty where there is none.
     """
 
     path: Path
     codec: str
     frames: int
+    sound: str = ""
 
     @property
     def advice(self) -> str:
@@ -173,14 +177,21 @@ def write_overlay(
     rows = TableFaces(table, None if shapes is None else shapes.part(part))
     turn = int(rows.attrs.get("rotated") or 0)
     opened = open_video(source, rotate=turn) if isinstance(source, (str, os.PathLike)) else source
+    sound_of = Path(source) if isinstance(source, (str, os.PathLike)) else None
     try:
-        return _write(opened, rows, Path(path), progress)
+        return _write(opened, rows, Path(path), progress, sound_of)
     finally:
         if opened is not source:
             opened.close()
 
 
-def _write(source: FrameSource, rows: TableFaces, path: Path, progress: bool | ProgressCallback) -> Overlay:
+def _write(
+    source: FrameSource,
+    rows: TableFaces,
+    path: Path,
+    progress: bool | ProgressCallback,
+    sound_of: Path | None,
+) -> Overlay:
     encoder: VideoEncoder | None = None
     frames = 0
     fps = source.fps / rows.every
@@ -193,7 +204,7 @@ def _write(source: FrameSource, rows: TableFaces, path: Path, progress: bool | P
                     continue
                 if encoder is None:
                     canvas = _Canvas(frame.image, rows, Path(source.name).name)
-                    encoder = VideoEncoder(path, fps, canvas.size)
+                    encoder = VideoEncoder(path, fps, canvas.size, sound_of)
                 encoder.write(canvas.draw(frame.image, frame.number, (frame.number - 1) / source.fps))
                 frames += 1
                 report(frame.number, rows.last)
@@ -204,7 +215,7 @@ def _write(source: FrameSource, rows: TableFaces, path: Path, progress: bool | P
     if encoder is None:
         raise ValueError(f"{path}: the table has no rows, so there is nothing to draw")
     encoder.close()
-    return Overlay(path, encoder.codec, frames)
+    return Overlay(path, encoder.codec, frames, encoder.sound)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,8 @@ from .extract import extract
 from .live import live
 from .models import models_app
 from .openface import OPENFACE_CONTEXT, openface
+from .overlay import overlay
+from .report import report
 
 app = typer.Typer(
     help="Facial action units, head pose and landmarks of video.",
@@ -24,6 +26,8 @@ app = typer.Typer(
 )
 app.command()(extract)
 app.command()(batch)
+app.command()(report)
+app.command()(overlay)
 app.command()(live)
 app.command()(demo)
 app.command(context_settings=OPENFACE_CONTEXT)(openface)

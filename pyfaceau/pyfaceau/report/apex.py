@@ -94,8 +94,8 @@ def apex_pictures(
     """
     faces = TableFaces(table)
     wanted: dict[int, list[Event]] = {}
-    for event, frame in zip(events, frames, strict=True):
-        wanted.setdefault(frame, []).append(event)
+    for event, number in zip(events, frames, strict=True):
+        wanted.setdefault(number, []).append(event)
     found: dict[Event, ApexPicture] = {}
     last = max(wanted, default=0)
     turn = int(faces.attrs.get("rotated") or 0)

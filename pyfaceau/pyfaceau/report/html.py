@@ -77,6 +77,11 @@ def write_page(path: str | os.PathLike[str], text: str) -> Path:
     return path
 
 
+def page_beside(result: Path) -> Path:
+    """Return where the page of a result goes by default: NAME_report.html beside it."""
+    return result.with_name(f"{result.stem}_report.html")
+
+
 def check_page(path: Path) -> None:
     """Refuse a path that is no name of a page.
 

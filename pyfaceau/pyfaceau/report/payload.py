@@ -181,7 +181,7 @@ def _modes(landmarks: npt.NDArray[np.float64]) -> dict[str, Any]:
 
     As many directions are kept as hold the root mean square error of the worst of 100 frames below 0.35 px.
     """
-    complete = np.isfinite(landmarks).all(axis=1)
+    complete = np.asarray(np.isfinite(landmarks).all(axis=1))
     mean = landmarks[complete].mean(axis=0) if complete.any() else np.zeros(landmarks.shape[1])
     moved = np.where(complete[:, None], landmarks - mean, 0.0)
     sample = moved[:: max(1, len(moved) // _SAMPLE)]
@@ -212,5 +212,5 @@ def _group(table: pd.DataFrame, group: str, rows: npt.NDArray[np.intp]) -> npt.N
 def _camera(table: pd.DataFrame, size: tuple[int, int] | None) -> list[float] | None:
     if size is None:
         return None
-    camera = camera_of(table.attrs, *size)
+    camera = camera_of({str(name): value for name, value in table.attrs.items()}, *size)
     return [camera.fx, camera.fy, camera.cx, camera.cy]

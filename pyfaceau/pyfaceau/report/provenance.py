@@ -14,16 +14,16 @@ _OPENFACE = (
     "13th IEEE International Conference on Automatic Face & Gesture Recognition, 59–66."
 )
 _CECLM = (
-    "Zadeh, A., Lim, Y. C., Baltrušaitis, T., & Morency, L.-P. (2017). Convolutional experts constrained local model for "
-    "3D facial landmark detection. IEEE International Conference on Computer Vision Workshops, 2519–2528."
+    "Zadeh, A., Lim, Y. C., Baltrušaitis, T., & Morency, L.-P. (2017). Convolutional experts constrained local model "
+    "for 3D facial landmark detection. IEEE International Conference on Computer Vision Workshops, 2519–2528."
 )
 _MTCNN = (
     "Zhang, K., Zhang, Z., Li, Z., & Qiao, Y. (2016). Joint face detection and alignment using multitask cascaded "
     "convolutional networks. IEEE Signal Processing Letters, 23(10), 1499–1503."
 )
 _UNITS = (
-    "Baltrušaitis, T., Mahmoud, M., & Robinson, P. (2015). Cross-dataset learning and person-specific normalisation for "
-    "automatic action unit detection. 11th IEEE International Conference on Automatic Face and Gesture Recognition "
+    "Baltrušaitis, T., Mahmoud, M., & Robinson, P. (2015). Cross-dataset learning and person-specific normalisation "
+    "for automatic action unit detection. 11th IEEE International Conference on Automatic Face and Gesture Recognition "
     "Workshops."
 )
 _FACS = (
@@ -152,13 +152,14 @@ def _methods(attrs: Mapping[str, Any], versions: Mapping[str, Any], threshold: f
     rate = attrs.get("fps")
     speed = f" at {rate:g} frames per second" if isinstance(rate, (int, float)) else ""
     rest = (
-        " Intensities are relative to the person's own neutral face and were smoothed over three frames, as in OpenFace."
+        " Intensities are relative to the person's own neutral face and were smoothed over three frames, as in "
+        "OpenFace."
         if attrs.get("final_pass")
         else ""
     )
     return (
-        f"Facial action units (FACS) and head pose were measured{speed} with pyfaceau {made_with}, a reimplementation of "
-        f"OpenFace 2.2, using {models}{landmarks}{units}.{rest} {active}"
+        f"Facial action units (FACS) and head pose were measured{speed} with pyfaceau {made_with}, a reimplementation "
+        f"of OpenFace 2.2, using {models}{landmarks}{units}.{rest} {active}"
     )
 
 

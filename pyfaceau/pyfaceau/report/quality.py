@@ -16,9 +16,9 @@ from ..findings.recording import LOW_CONFIDENCE, POSE_LIMITS
 from .words import Remark, Tile, count_text, number_text, share_text, time_text
 
 # Shares from which a recording is good, and below which it is poor; for people who look at many.
-_TRACKED = (0.95, 0.80)
-_UNSURE = (0.05, 0.20)
-_TURNED = (0.05, 0.20)
+TRACKED = (0.95, 0.80)
+UNSURE = (0.05, 0.20)
+TURNED = (0.05, 0.20)
 _DARK_GREY, _BRIGHT_GREY = 50.0, 205.0  # mean grey level, 0 to 255
 _BURNT = 0.25  # share of pixels that are black or white
 _WORST = {"good": 0, "fair": 1, "poor": 2}
@@ -68,15 +68,8 @@ def judge(table: pd.DataFrame, video: Path | None) -> Quality:
         The video cannot be read.
     """
     figures = table.face.quality(video=video)
-    weights = figures["frames"].to_numpy(np.float64)
-
-    def overall(name: str) -> float:
-        """Mean of the faces, by their frames."""
-        values = figures[name].to_numpy(np.float64) if name in figures else np.full(len(figures), np.nan)
-        known = np.isfinite(values) & (weights > 0)
-        return float(np.average(values[known], weights=weights[known])) if known.any() else math.nan
-
-    tracked, turned, unsure = overall("tracked"), overall("pose_outside"), overall("low_confidence")
+    tracked = overall(figures, "tracked")
+    turned, unsure = overall(figures, "pose_outside"), overall(figures, "low_confidence")
     gap = int(figures["longest_gap"].max()) if len(figures) else 0
     rate = layout.rate_of(table, layout.tracks(table)[0]) if len(table) else math.nan
     limits = " / ".join(f"{limit:.0f}°" for limit in POSE_LIMITS)
@@ -84,36 +77,47 @@ def judge(table: pd.DataFrame, video: Path | None) -> Quality:
         Tile(
             share_text(tracked),
             "of the frames show a face",
-            _high(tracked, _TRACKED),
+            high(tracked, TRACKED),
             f"longest gap {count_text(gap, 'frame')} ({time_text(gap / rate)})" if gap else "without a gap",
         )
     ]
     if math.isfinite(unsure):
-        mean = number_text(overall("confidence"))
+        mean = number_text(overall(figures, "confidence"))
         tiles.append(
             Tile(
                 mean,
                 "mean confidence",
-                _low(unsure, _UNSURE),
+                low(unsure, UNSURE),
                 f"below {LOW_CONFIDENCE:g} in {share_text(unsure)}",
             )
         )
     if math.isfinite(turned):
         note = f"pitch / yaw / roll beyond {limits}"
-        tiles.append(Tile(share_text(turned), "head turned too far", _low(turned, _TURNED), note))
+        tiles.append(Tile(share_text(turned), "head turned too far", low(turned, TURNED), note))
     tiles += _light(figures)
-    remarks = [*_of_run(table.attrs), *_of_models(table.attrs)]
+    attrs = {str(name): value for name, value in table.attrs.items()}
+    remarks = [*_of_run(attrs), *_of_models(attrs)]
     judged = [tile.state for tile in tiles if tile.state] + [r.state for r in remarks if r.state]
     state = max(judged, key=_WORST.__getitem__, default="good")
     strip = f"Certainty of tracking over time: a face in {share_text(tracked)} of the frames"
     return Quality(state, _VERDICTS[state], strip, tiles, remarks)
 
 
-def _high(value: float, limits: tuple[float, float]) -> str:
+def overall(figures: pd.DataFrame, name: str) -> float:
+    """Average a figure of `FaceTable.quality` over the faces, by their frames; NaN where there is none."""
+    weights = figures["frames"].to_numpy(np.float64)
+    values = figures[name].to_numpy(np.float64) if name in figures else np.full(len(figures), np.nan)
+    known = np.isfinite(values) & (weights > 0)
+    return float(np.average(values[known], weights=weights[known])) if known.any() else math.nan
+
+
+def high(value: float, limits: tuple[float, float]) -> str:
+    """Judge a share that should be high: "good", "fair" or "poor"."""
     return "good" if value >= limits[0] else "fair" if value >= limits[1] else "poor"
 
 
-def _low(value: float, limits: tuple[float, float]) -> str:
+def low(value: float, limits: tuple[float, float]) -> str:
+    """Judge a share that should be low: "good", "fair" or "poor"."""
     return "good" if value <= limits[0] else "fair" if value <= limits[1] else "poor"
 
 
@@ -133,7 +137,7 @@ def _light(figures: pd.DataFrame) -> list[Tile]:
 
 
 def _of_run(attrs: Mapping[str, Any]) -> list[Remark]:
-    """What happened during the analysis and changes what the numbers mean."""
+    """Say what happened during the analysis and changes what the numbers mean."""
     found = []
     if attrs.get("complete") is False:
         found.append(Remark("The analysis does not cover the whole video: the table ends before it.", "fair"))

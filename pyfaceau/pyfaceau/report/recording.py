@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,8 +74,8 @@ def write_report(
     Parameters
     ----------
     table : pandas.DataFrame
-        Result of one video, from `process_video` or `read_table`. Landmarks, gaze and head pose are drawn over the video
-        if the table has them.
+        Result of one video, from `process_video` or `read_table`. Landmarks, gaze and head pose are drawn over the
+        video if the table has them.
     path : path-like
         Ends in .html; replaced only by a complete file.
     video : path-like, optional
@@ -137,8 +137,8 @@ def write_report(
         "apex_note": "" if film else "Give the video (--video) to see the strongest frames here.",
         "summaries": sections.summaries(table, threshold, hints),
         "summary_note": (
-            f"Of the frames with a face. Active: intensity {threshold:g} or more. In brackets 95 % confidence intervals for "
-            "this recording, by block bootstrap; they say nothing about other people."
+            f"Of the frames with a face. Active: intensity {threshold:g} or more. In brackets 95 % confidence "
+            "intervals for this recording, by block bootstrap; they say nothing about other people."
         ),
         "events": sections.event_table(events, hints, len(faces) > 1),
         "events_total": len(events),
@@ -157,8 +157,8 @@ def write_report(
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:
     """Copy the table with a record whose entries are of the kind that they must be; the table may be anybody's."""
-    known: dict[str, Any] = dict(table.attrs)
-    checks = {
+    known: dict[str, Any] = {str(name): value for name, value in table.attrs.items()}
+    checks: dict[str, Callable[[Any], bool]] = {
         "hints": lambda v: isinstance(v, (list, tuple)) and all(isinstance(unit, str) for unit in v),
         "rotated": lambda v: v in (0, 90, 180, 270),
         "frame_size": lambda v: len(v) == 2 and all(isinstance(n, int) and 0 < n < 1 << 16 for n in v),
@@ -174,8 +174,8 @@ def _checked(table: pd.DataFrame) -> pd.DataFrame:
         if not good:
             known.pop(name, None)
     known.setdefault("hints", [])
-    out = table.copy(deep=False)
-    out.attrs = known
+    out: pd.DataFrame = table.copy(deep=False)
+    out.attrs = dict(known)
     return out
 
 
@@ -248,7 +248,7 @@ def _exports(events: Sequence[Event], about: Recording) -> dict[str, Any]:
 
 
 def _provenance(table: pd.DataFrame, threshold: float) -> dict[str, Any]:
-    known = {name: value for name, value in table.attrs.items() if name != "hints" or value}
+    known = {str(name): value for name, value in table.attrs.items() if name != "hints" or value}
     found = provenance(known, threshold)
     return {
         "provenance": found.facts,

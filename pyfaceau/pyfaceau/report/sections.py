@@ -84,8 +84,8 @@ def thinned(data: Mapping[str, Any]) -> str:
     if width == 1:
         return ""
     return (
-        f"Each point of these timelines stands for {width} neighbouring frames and shows their lowest and highest value: "
-        "no peak is lost. Events, tables and exports rest on every frame."
+        f"Each point of these timelines stands for {width} neighbouring frames and shows their lowest and highest "
+        "value: no peak is lost. Events, tables and exports rest on every frame."
     )
 
 
