@@ -7,4 +7,13 @@ from .exports import Event, Recording, boris, eaf
 from .html import page_beside
 from .recording import Report, write_report
 
-__all__ = ["Event", "Recording", "Report", "boris", "eaf", "page_beside", "write_batch_report", "write_report"]
+__all__ = [
+    "Event",
+    "Recording",
+    "Report",
+    "boris",
+    "eaf",
+    "page_beside",
+    "write_batch_report",
+    "write_report",
+]

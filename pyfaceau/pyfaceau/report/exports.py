@@ -111,20 +111,19 @@ def eaf(events: Sequence[Event], recording: Recording) -> str:
         ET.SubElement(header, "MEDIA_DESCRIPTOR", {**where, "MIME_TYPE": kind})
     used = ET.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
     used.text = str(len(events))
+    several = len({event.face for event in events}) > 1
     times = sorted({_milliseconds(time) for event in events for time in (event.onset, event.end)})
     slots = {time: f"ts{number}" for number, time in enumerate(times, start=1)}
     order = ET.SubElement(root, "TIME_ORDER")
     for time, slot in slots.items():
         ET.SubElement(order, "TIME_SLOT", {"TIME_SLOT_ID": slot, "TIME_VALUE": str(time)})
-    several = len({event.face for event in events}) > 1
     number = 0
-    for tier, (face, unit) in _tiers(events, several).items():
+    for (face, unit), its in _tiers(events).items():
+        tier = f"{unit} face {face}" if several else unit
         element = ET.SubElement(root, "TIER", {"LINGUISTIC_TYPE_REF": _LINGUISTIC_TYPE, "TIER_ID": tier})
         if several:
             element.set("PARTICIPANT", f"face {face}")
-        for event in sorted(events, key=lambda each: each.onset):
-            if (event.face, event.unit) != (face, unit):
-                continue
+        for event in its:
             number += 1
             wrapper = ET.SubElement(element, "ANNOTATION")
             bounds = (slots[_milliseconds(event.onset)], slots[_milliseconds(event.end)])
@@ -235,6 +234,9 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _tiers(events: Sequence[Event], several: bool) -> dict[str, tuple[int, str]]:
-    keys = sorted({(event.face, event.unit) for event in events})
-    return {f"{unit} face {face}" if several else unit: (face, unit) for face, unit in keys}
+def _tiers(events: Sequence[Event]) -> dict[tuple[int, str], list[Event]]:
+    """Sort events by face and unit, and by their onsets."""
+    found: dict[tuple[int, str], list[Event]] = {}
+    for event in sorted(events, key=lambda each: (each.face, each.unit, each.onset)):
+        found.setdefault((event.face, event.unit), []).append(event)
+    return found

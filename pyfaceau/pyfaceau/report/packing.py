@@ -37,8 +37,12 @@ def pack(values: npt.NDArray[Any]) -> dict[str, Any]:
     unsigned = np.ascontiguousarray(values).reshape(-1).view(f"u{values.dtype.itemsize}")
     steps = np.diff(unsigned, prepend=unsigned.dtype.type(0))
     planes = steps.astype(f"<u{values.dtype.itemsize}").view(np.uint8).reshape(-1, values.dtype.itemsize).T
-    data = zlib.compress(planes.tobytes(), 9)
-    return {"type": code, "count": int(unsigned.size), "data": base64.b64encode(data).decode("ascii")}
+    return {"type": code, "count": int(unsigned.size), "data": squeeze(planes.tobytes())}
+
+
+def squeeze(content: bytes) -> str:
+    """Compress bytes with zlib, as base64."""
+    return base64.b64encode(zlib.compress(content, 9)).decode("ascii")
 
 
 def quantised(values: npt.NDArray[np.floating[Any]], step: float) -> npt.NDArray[np.int16]:

@@ -70,7 +70,7 @@ def payload(
     table: pd.DataFrame,
     faces: Sequence[Track],
     hints: Sequence[str],
-    events: Sequence[Mapping[str, Any]],
+    events: Sequence[Event],
     size: tuple[int, int] | None,
 ) -> dict[str, Any]:
     """Collect what the scripts need.
@@ -81,8 +81,7 @@ def payload(
     faces : sequence of Track
     hints : sequence of str
         Units that are hints only.
-    events : sequence of mapping
-        ``face, unit, onset, apex, offset`` (s) and ``peak`` each.
+    events : sequence of Event
     size : (int, int), optional
         Width and height of the frames, px.
 
@@ -106,7 +105,7 @@ def payload(
             for unit in units
         ],
         "faces": [_face(table, clock, each, units, intensities, presences, size) for each in faces],
-        "events": list(events),
+        "events": _events(events, units),
         "size": list(size) if size else None,
         "camera": _camera(table, size),
         "interval": 1 / layout.rate_of(table, faces[0]) if faces else 1 / 30,
@@ -147,6 +146,20 @@ def _face(
         "present": pack(bytes_of_shares(present.T, 1.0, 1)),
         "confidence": pack(bytes_of_shares(extremes(np.where(tracked, sure, 0.0), width)[0], 1.0, 100)),
         "shapes": _shapes(table, rows[tracked], np.flatnonzero(tracked), size),
+    }
+
+
+def _events(events: Sequence[Event], units: Sequence[str]) -> dict[str, Any]:
+    """Pack the events; times as of the rows."""
+
+    def clock(name: str) -> dict[str, Any]:
+        times = np.array([getattr(event, name) for event in events])
+        return pack(np.rint(times / _CLOCK).astype(np.uint32))
+
+    return {
+        "face": pack(np.array([event.face for event in events], np.uint32)),
+        "unit": pack(np.array([units.index(event.unit) for event in events], np.uint8)),
+        **{name: clock(name) for name in ("onset", "apex", "end")},
     }
 
 

@@ -20,7 +20,7 @@ from . import sections
 from .apex import ApexPicture, apex_pictures, strongest
 from .exports import Event, Recording, boris, eaf
 from .html import address, check_page, now, render, write_page
-from .packing import pack
+from .packing import squeeze
 from .payload import face_number, find_events, payload
 from .provenance import NOTHING_KNOWN, provenance
 from .quality import judge
@@ -120,7 +120,7 @@ def write_report(
     events = find_events(table, threshold)
     moments = _moments(table, film, strongest(events, hints), progress) if film and pictures else []
     name = film.name if film else str(table.attrs.get("source") or path.stem)
-    data = payload(table, faces, hints, [sections.event_data(event) for event in events], size)
+    data = payload(table, faces, hints, events, size)
     data["exports"] = _exports(events, _about(table, data, name, film, path))
     content = {
         "title": title or name,
@@ -241,7 +241,7 @@ def _exports(events: Sequence[Event], about: Recording) -> dict[str, Any]:
         key: {
             "name": name.encode("utf-8", "replace").decode("utf-8"),
             "type": kind,
-            "content": pack(np.frombuffer(text.encode("utf-8", "replace"), np.uint8)),
+            "content": squeeze(text.encode("utf-8", "replace")),
         }
         for key, (name, kind, text) in files.items()
     }

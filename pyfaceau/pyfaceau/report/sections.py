@@ -107,17 +107,6 @@ def moment(apex: ApexPicture) -> dict[str, Any]:
     }
 
 
-def event_data(event: Event) -> dict[str, Any]:
-    """Return what the timelines need of an event."""
-    return {
-        "face": event.face,
-        "unit": event.unit,
-        **{name: round(getattr(event, name), 4) for name in ("onset", "apex")},
-        "offset": round(event.end, 4),
-        "peak": round(event.peak, 3),
-    }
-
-
 def event_table(events: Sequence[Event], hints: Sequence[str], several: bool) -> Table | None:
     """List the events in the order of time; of very many the strongest; None if there are none."""
     if not events:

@@ -1,10 +1,13 @@
-// Undoes packing.py: base64, zlib, byte planes, differences.
+// Undo packing.py: base64 and zlib; then byte planes and differences.
+async function inflate(text) {
+  const squeezed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
 async function unpack(packed) {
   if (!packed) return null;
-  const text = atob(packed.data);
-  const squeezed = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-  const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const planes = await inflate(packed.data);
   const count = packed.count;
   const Kind = { u1: Uint8Array, i2: Int16Array, u4: Uint32Array }[packed.type];
   const values = new Kind(count);
@@ -66,6 +69,20 @@ class Face {
   isPresent(unit, row) {
     return this.tracked[row] === 1 && this.present[unit * this.points + Math.floor(row / this.width)] === 1;
   }
+}
+
+// Events as objects, by the time of their apex.
+async function unpackEvents(packed) {
+  const names = ["face", "unit", "onset", "apex", "end"];
+  const parts = await Promise.all(names.map((name) => unpack(packed[name])));
+  const events = Array.from(parts[0], (face, i) => ({
+    face,
+    unit: parts[1][i],
+    onset: parts[2][i] * 1e-4,
+    apex: parts[3][i] * 1e-4,
+    end: parts[4][i] * 1e-4,
+  }));
+  return events.sort((a, b) => a.apex - b.apex);
 }
 
 const N_LANDMARKS = 68;

@@ -6,8 +6,9 @@ function isTyping(target) {
 }
 
 class Report {
-  constructor(data, faces) {
+  constructor(data, faces, events) {
     this.data = data;
+    this.allEvents = events;
     this.faces = faces;
     this.face = faces[0];
     const last = Math.max(...faces.map((face) => (face.rows ? face.seconds(face.rows - 1) : 0)));
@@ -90,7 +91,7 @@ class Report {
 
   async save(kind) {
     const file = this.data.exports[kind];
-    const url = URL.createObjectURL(new Blob([await unpack(file.content)], { type: file.type }));
+    const url = URL.createObjectURL(new Blob([await inflate(file.content)], { type: file.type }));
     const link = document.createElement("a");
     link.href = url;
     link.download = file.name;
@@ -132,8 +133,8 @@ class Report {
     this.face = face;
     const choice = byId("face");
     if (choice) choice.value = String(this.faces.indexOf(face));
-    this.events = this.data.events.filter((event) => event.face === face.id).sort((a, b) => a.apex - b.apex);
-    this.tracks.use(face, this.data.events);
+    this.events = this.allEvents.filter((event) => event.face === face.id);
+    this.tracks.use(face, this.events);
     this.update();
   }
 
@@ -208,7 +209,7 @@ async function begin() {
   }
   const faces = await Promise.all(data.faces.map((face) => Face.from(face, data.units)));
   if (!faces.length || !faces[0].rows) return;
-  new Report(data, faces);
+  new Report(data, faces, await unpackEvents(data.events));
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -47,7 +47,7 @@ class Tracks {
 
   use(face, events) {
     this.face = face;
-    this.events = events.filter((event) => event.face === face.id);
+    this.events = this.units.map((_, unit) => events.filter((event) => event.unit === unit));
     this.draw();
   }
 
@@ -220,12 +220,15 @@ class Tracks {
     return frames > face.width * this.every;
   }
 
+  // Where many fall on one dot, it is drawn once.
   drawEvents(context, unit, width, height) {
-    const name = this.units[unit].unit;
-    for (const event of this.events) {
-      if (event.unit !== name || event.offset < this.from || event.onset > this.to) continue;
-      const from = this.x(event.onset, width);
-      const to = Math.max(this.x(event.offset, width), from + 1);
+    let drawn = -1;
+    for (const event of this.events[unit]) {
+      if (event.end < this.from || event.onset > this.to) continue;
+      const from = Math.max(this.x(event.onset, width), drawn);
+      const to = Math.max(this.x(event.end, width), from + 1);
+      if (to - drawn < 0.5) continue;
+      drawn = to;
       context.fillStyle = "rgba(179,84,30,.1)";
       context.fillRect(from, 0, to - from, height - 4);
       context.fillStyle = EVENT;
