@@ -88,12 +88,12 @@ class VideoEncoder:
         self._part = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex}.part.mp4")
         self._size = size
         self._count = 0
+        self.sound = ""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._encoder, self.codec = self._open(fps, None if sound_of is None else Path(sound_of))
         except OSError as error:
             raise _cannot(self.path, error) from error
-        self.sound = ""
-        self._encoder, self.codec = self._open(fps, None if sound_of is None else Path(sound_of))
 
     def write(self, frame: BGRImage) -> None:
         """Append a frame of the size that was announced.
@@ -188,18 +188,20 @@ class _FFmpegEncoder:
             way = ("copy",) if sound[1] in _SOUND_OF_MP4 else ("aac", "-b:a", "160k")
             tracks = ("-map", "0:v:0", "-map", "1:a:0", "-c:a", *way, "-shortest")
         self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `finish`
-        self._process = subprocess.Popen(
-            [
-                *(executable, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
-                *("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}"),
-                *("-i", "pipe:0", *more, *tracks, "-c:v", encoder, *quality, "-threads", "2"),
-                # 4:2:0 is the one layout that every player knows; the index goes to the front for browsers.
-                *("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._messages,
-        )
+        command = [
+            *(executable, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
+            *("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}"),
+            *("-i", "pipe:0", *more, *tracks, "-c:v", encoder, *quality, "-threads", "2"),
+            # 4:2:0 is the one layout that every player knows; the index goes to the front for browsers.
+            *("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
+        ]
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages
+            )
+        except OSError:
+            self._messages.close()
+            raise
 
     def write(self, frame: BGRImage) -> None:
         assert self._process.stdin is not None
