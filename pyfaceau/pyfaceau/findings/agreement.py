@@ -35,11 +35,11 @@ class Agreement:
         - ``r``: Pearson correlation;
         - ``icc``: ICC(3,1), the consistency of single values (Shrout & Fleiss 1979, Psychological Bulletin 86);
         - ``mean_abs_difference``;
-        - ``bias``, ``lower``, ``upper``: mean of A - B and its limits of agreement, 1.96 standard deviations (Bland &
+        - ``bias``, ``lower``, ``upper``: mean of A - B and its limits of agreement, 1.96 standard deviations (Bland and
           Altman 1986, The Lancet 327).
     rows : dict of str to int
-        How many rows are in ``both`` (of these, ``face_in_both``, ``face_only_in_a``, ``face_only_in_b``), ``only_in_a``
-        and ``only_in_b``.
+        How many rows are in ``both`` (of these ``face_in_both``, ``face_only_in_a``, ``face_only_in_b``),
+        ``only_in_a`` and ``only_in_b``.
     only_in_a, only_in_b : list of str
         Columns that the other table lacks.
     """
@@ -70,7 +70,7 @@ class Agreement:
         """
         if column is not None:
             place = self._place(column)
-            out = self._keys.assign(a=self._a[:, place], b=self._b[:, place])
+            out: pd.DataFrame = self._keys.assign(a=self._a[:, place], b=self._b[:, place])
             out["difference"] = np.abs(out["a"] - out["b"])
         else:
             names = list(self.columns.index)
@@ -83,8 +83,9 @@ class Agreement:
             known = np.isfinite(apart)
             total = np.where(known, apart, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
             out = self._keys.assign(difference=np.where(known.any(axis=1), total, np.nan))
-        ranked: pd.DataFrame = out.dropna(subset=["difference"]).nlargest(count, "difference")
-        return ranked.reset_index(drop=True)
+        known_rows = out.dropna(subset=["difference"])
+        ranked: pd.DataFrame = known_rows.nlargest(count, "difference").reset_index(drop=True)
+        return ranked
 
     def pair(self, column: str) -> tuple[F64, F64]:
         """Return the values of a column in A and in B, row by row; NaN where one of the two sees no face."""
@@ -118,7 +119,7 @@ class Agreement:
     def _place(self, column: str) -> int:
         if column not in self.columns.index:
             raise MissingColumnsError(f"the two tables have no column {column} in common")
-        return int(self.columns.index.get_loc(column))
+        return [*self.columns.index].index(column)
 
 
 def compare(a: PathOrTable, b: PathOrTable) -> Agreement:
@@ -265,9 +266,8 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
         except (OSError, ValueError) as error:
             raise ResultFileError(f"{path}: cannot be read ({error})") from error
         return table
-    table = _own_pictures(path)
-    if table is None:
-        table = read_openface_csv(path)
+    pictures = _own_pictures(path)
+    table = read_openface_csv(path) if pictures is None else pictures
     record = path.with_name(path.name + ".json")
     if record.is_file():
         try:
@@ -287,6 +287,8 @@ def _own_pictures(path: Path) -> pd.DataFrame | None:
         if "input" not in head:
             return None
         table: pd.DataFrame = pd.read_csv(path, skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise ResultFileError(f"{path}: cannot be read ({error})") from error
+    except OSError as error:
+        raise ResultFileError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise ResultFileError(f"{path}: not a table ({error})") from error
     return table

@@ -35,8 +35,8 @@ _LEFT = (
 #: Which landmark each becomes in a mirror.
 MIRRORED = np.arange(68)
 MIRRORED[[*_RIGHT, *_LEFT]] = [*_LEFT, *_RIGHT]
-# What expressions hardly move: corners of the eyes and bridge of the nose.
-_STILL = np.array([27, 28, 29, 30, 36, 39, 42, 45])
+#: What expressions hardly move: corners of the eyes and bridge of the nose.
+STILL = np.array([27, 28, 29, 30, 36, 39, 42, 45])
 REGIONS: dict[str, tuple[int, ...]] = {  # landmarks of the right side; the left ones are their mirror images
     "brows": (17, 18, 19, 20, 21),
     "eyes": (36, 37, 38, 39, 40, 41),
@@ -91,14 +91,14 @@ def superimposed(points: F64) -> tuple[F64, F64]:
     """
     scale = np.sqrt(((points[:, 36] - points[:, 45]) ** 2).sum(axis=1))[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        x, y = ((points - points[:, _STILL].mean(axis=1)[:, None]).transpose(2, 0, 1) / scale).astype(
+        x, y = ((points - points[:, STILL].mean(axis=1)[:, None]).transpose(2, 0, 1) / scale).astype(
             np.float64
         )
         mx, my = x[:, MIRRORED], y[:, MIRRORED]
         # As complex numbers, w is the face and m its relabelled points; u conj(m) is nearest to w on the still points
         # where u is the direction of the sum of w m.
-        ux = (x * mx - y * my)[:, _STILL].sum(axis=1)
-        uy = (x * my + y * mx)[:, _STILL].sum(axis=1)
+        ux = (x * mx - y * my)[:, STILL].sum(axis=1)
+        uy = (x * my + y * mx)[:, STILL].sum(axis=1)
         length = np.hypot(ux, uy)
         ux, uy = ux / length, uy / length
         # u is -exp(2 i roll).

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-
-import warnings
 from typing import Any
 
 import numpy as np
