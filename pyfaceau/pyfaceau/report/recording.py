@@ -175,7 +175,8 @@ def _checked(table: pd.DataFrame) -> pd.DataFrame:
             known.pop(name, None)
     known.setdefault("hints", [])
     out: pd.DataFrame = table.copy(deep=False)
-    out.attrs = dict(known)
+    out.attrs.clear()
+    out.attrs.update(known)
     return out
 
 
