@@ -77,7 +77,9 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def browsing(browser: Any, path: Path, size: tuple[int, int] = DESKTOP, *, ready: bool = True) -> Iterator[Browsed]:
+def browsing(
+    browser: Any, path: Path, size: tuple[int, int] = DESKTOP, *, ready: bool = True
+) -> Iterator[Browsed]:
     """Open a file, and wait until its scripts have begun."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
     context.set_default_timeout(60_000)
