@@ -20,6 +20,7 @@ from . import sections
 from .apex import ApexPicture, apex_pictures, strongest
 from .exports import Event, Recording, boris, eaf
 from .html import address, check_page, now, render, write_page
+from .media import plays_in_browsers
 from .packing import squeeze
 from .payload import face_number, find_events, payload
 from .provenance import NOTHING_KNOWN, provenance
@@ -27,8 +28,6 @@ from .quality import judge
 
 PathLike = str | os.PathLike[str]
 
-#: What browsers play; another file is still tried.
-PLAYABLE = frozenset({".mp4", ".m4v", ".webm", ".mov", ".ogv"})
 ADVICE = "extract with --include gaze,pose,landmarks,aus"
 _SECTIONS = (
     ("quality", "Quality control"),
@@ -262,10 +261,10 @@ def _provenance(table: pd.DataFrame, threshold: float) -> dict[str, Any]:
 
 def _remarks(data: Mapping[str, Any], video: Path | None) -> list[str]:
     found = []
-    if video is not None and video.suffix.lower() not in PLAYABLE:
+    if video is not None and not plays_in_browsers(video):
         found.append(
-            f"{video}: most browsers do not play {video.suffix} files; `pyfaceau overlay` writes a video that they "
-            "play, and the report takes an .mp4 of the same recording as well"
+            f"{video}: browsers may not play it; give the report a copy that they do, of the same frames: "
+            "ffmpeg -i VIDEO -c:v libx264 -pix_fmt yuv420p -fps_mode passthrough COPY.mp4"
         )
     if video is not None and not any(
         face["shapes"] and "landmarks" in face["shapes"] for face in data["faces"]

@@ -89,6 +89,9 @@ class Tracks {
 
   show(time, row) {
     this.follow(time);
+    const last = this.strips.length ? this.strips[this.strips.length - 1].parentElement : this.axis;
+    this.head.style.top = `${this.axis.offsetTop}px`;
+    this.head.style.height = `${last.offsetTop + last.offsetHeight - this.axis.offsetTop}px`;
     this.head.style.left = `${this.axis.offsetLeft + this.x(time, this.axis.clientWidth)}px`;
     this.values.forEach((output, unit) => {
       const value = this.face.value(unit, row);
@@ -142,11 +145,11 @@ class Tracks {
     const [first, last] = this.visible();
     for (let point = first; point < last; point++) {
       const byte = face.confidence[point];
-      const x = this.x(this.time(point), width);
+      const x = Math.floor(2 * this.x(this.time(point), width)) / 2; // whole dots leave no seams
       const next = point + 1 < face.points ? this.x(this.time(point + 1), width) : width;
       const lost = byte === 0 || byte === NONE;
       context.fillStyle = lost ? "#c0392b" : byte < 75 ? "#e0a030" : byte < 90 ? "#9cc9ae" : "#5da77c";
-      context.fillRect(x, lost ? 0 : height * (1 - byte / 100), Math.max(next - x + 0.3, 0.6), height);
+      context.fillRect(x, lost ? 0 : height * (1 - byte / 100), Math.max(Math.ceil(2 * (next - x)) / 2, 0.5), height);
     }
   }
 
