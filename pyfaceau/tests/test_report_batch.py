@@ -6,7 +6,7 @@ import shutil
 from urllib.parse import unquote
 
 import pytest
-from browsing import browsing, chromium
+from browsing import browsing
 from typer.testing import CliRunner
 
 from pyfaceau import AnalysisOptions, run_batch
@@ -15,7 +15,6 @@ from pyfaceau.demo import DEMO_CLIP
 from pyfaceau.errors import BatchError
 from pyfaceau.report import write_batch_report
 
-__all__ = ["chromium"]  # a fixture
 NAMES = ("one.mp4", "<b>two & #3.mp4", "four.mp4")
 WITHOUT = "<script>window.hacked=1</script>"
 

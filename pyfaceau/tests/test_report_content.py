@@ -12,16 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from browsing import browsing, chromium
-from test_report_page import FRAMES, RATE, SMILE, moving_face
+from browsing import browsing
+from made_up_recording import FRAMES, RATE, SMILE, moving_face
 from typer.testing import CliRunner
 
 from pyfaceau.cli.app import app
 from pyfaceau.errors import MissingColumnsError, OutputError
 from pyfaceau.report import Event, Recording, boris, eaf, write_report
 from pyfaceau.report.packing import extremes, pack
-
-__all__ = ["chromium"]  # a fixture
 
 HOSTILE = '</script><script>window.hacked=1</script><img src=x onerror="window.hacked=1">\'"&<!--'
 EVENTS = [
