@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from html import escape
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..action_units import AU_NAMES, unit_of
+from ..action_units import AU_NAMES
 from ..output.columns import group_columns
 from . import layout
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .signals import SmoothingMethod
 
 F64 = npt.NDArray[np.float64]
-_CELL = "padding:0 .6em;border:none;text-align:right"
+_MOST_ROWS = 60  # of what a notebook shows
 
 
 @pd.api.extensions.register_dataframe_accessor("face")
@@ -276,7 +276,7 @@ class FaceTable:
 
     def events(
         self,
-        au: str | None = None,
+        au: str | Sequence[str] | None = None,
         threshold: float = 1.0,
         *,
         min_duration: float = 0.0,
@@ -286,7 +286,7 @@ class FaceTable:
 
         Parameters
         ----------
-        au : str, optional
+        au : str or sequence of str, optional
             Such as "AU12"; all units by default.
         threshold : float
             Intensity from which a unit is active.
@@ -439,39 +439,15 @@ class FaceTable:
 
     def _repr_html_(self) -> str:
         """Show in a notebook what the table holds, and the action units with their figures."""
-        head = f"<b>Faces</b> &middot; {escape(', '.join(self._facts()))}"
-        source = self._table.attrs.get("source")
-        if source:
-            head += f"<br>{escape(str(source))}"
-        if not layout.intensity_columns(self._table) or not len(self._table):
-            return f"<div>{head}</div>"
-        found = self.summary(resamples=0)
-        hints = self._table.attrs.get("hints", ())
-        rows = []
-        for key, row in found.head(60).iterrows():
-            names = [str(part) for part in (key if isinstance(key, tuple) else (key,))]
-            unit = unit_of(names[-1])
-            words = f"{' '.join(names)} {AU_NAMES.get(unit, '')}{' (hint only)' if unit in hints else ''}"
-            width = 0.0 if np.isnan(row["mean"]) else 20.0 * float(np.clip(row["mean"], 0, 5))
-            bar = (
-                '<div style="width:8em;height:.7em;background:rgba(128,128,128,.25)">'
-                f'<div style="width:{width:.0f}%;height:100%;background:#4a90d9"></div></div>'
-            )
-            rows.append(
-                f'<tr><td style="{_CELL};text-align:left">{escape(words)}</td><td style="{_CELL}">{bar}</td>'
-                f'<td style="{_CELL}">{row["mean"]:.2f}</td><td style="{_CELL}">{row["peak"]:.2f}</td>'
-                f'<td style="{_CELL}">{row["active"]:.0%}</td>'
-                f'<td style="{_CELL}">{row["onsets_per_minute"]:.1f}</td></tr>'
-            )
-        titles = "".join(
-            f'<th style="{_CELL}">{title}</th>'
-            for title in ("", "", "mean", "peak", "active", "onsets a minute")
-        )
-        more = f"<small>and {len(found) - 60} more rows</small>" if len(found) > 60 else ""
-        return (
-            f'<div style="font-size:90%"><div>{head}</div><table style="line-height:1.15"><tr>{titles}</tr>'
-            f"{''.join(rows)}</table>{more}</div>"
-        )
+        from .._html import table_html
+
+        units, found = len(layout.intensity_columns(self._table)), layout.tracks(self._table)
+        if not units or not found:
+            return table_html(self._facts(), self._table.attrs, None, 0)
+        shown = found[: max(1, _MOST_ROWS // units)]
+        part = self._table.iloc[np.sort(np.concatenate([track.rows for track in shown]))]
+        left = (len(found) - len(shown)) * units
+        return table_html(self._facts(), self._table.attrs, part.face.summary(resamples=0), left)
 
     def _group(self, group: str) -> pd.DataFrame:
         columns = layout.columns_of(self._table, group)

@@ -152,23 +152,10 @@ def compare(a: PathOrTable, b: PathOrTable) -> Agreement:
     [1.0, 1.0, -0.5]
     """
     first, second = _table(a), _table(b)
-    keys = [name for name in _KEYS if name in first and name in second]
-    for table in (first, second):
-        if not keys or table.duplicated(keys).any():
-            # Rows without numbers, as of pictures of one face each: in their order.
-            table["row"] = table.groupby(keys).cumcount() if keys else np.arange(len(table))
-    if "row" in first or "row" in second:
-        for table in (first, second):
-            if "row" not in table:
-                table["row"] = 0
-        keys = [*keys, "row"]
-    left, right = (table[keys].assign(place=np.arange(len(table))) for table in (first, second))
-    both = left.merge(right, on=keys, suffixes=("_a", "_b"), validate="one_to_one")
-    names = [
-        str(n)
-        for n in first
-        if n in second and n not in (*_NOT_COMPARED, "row") and _is_number(first, second, n)
-    ]
+    if ("frame" in first) != ("frame" in second):
+        raise MissingColumnsError("one table is of a video and the other is not: only one has frames")
+    both, keys = _matched(first, second)
+    names = [str(n) for n in first if n in second and n not in _NOT_COMPARED and _is_number(first, second, n)]
     if not len(both) or not names:
         what = "columns of measurements" if len(both) else f"rows of the same {', '.join(keys)}"
         raise MissingColumnsError(f"the two tables have no {what} in common: are they of the same recording?")
@@ -194,6 +181,22 @@ def compare(a: PathOrTable, b: PathOrTable) -> Agreement:
         _b=two,
         _keys=both[keys],
     )
+
+
+def _matched(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Pair the rows: their keys, and ``place_a`` and ``place_b``; return the names of the keys as well."""
+    keys = [name for name in _KEYS if name in first and name in second]
+    sides = []
+    numbered = any(not keys or bool(table.duplicated(keys).any()) for table in (first, second))
+    for table, side in ((first, "a"), (second, "b")):
+        part = table[keys].reset_index(drop=True)
+        if numbered:  # rows of the same keys, such as faces without numbers, in their order
+            part["row"] = part.groupby(keys).cumcount() if keys else np.arange(len(part))
+        part[f"place_{side}"] = np.arange(len(part))
+        sides.append(part)
+    keys = [*keys, *(["row"] if numbered else [])]
+    both: pd.DataFrame = sides[0].merge(sides[1], on=keys, validate="one_to_one")
+    return both, keys
 
 
 def _figures(a: F64, b: F64) -> F64:
@@ -258,6 +261,8 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     from ..output import read_openface_csv
 
     path = Path(path)
+    if not path.is_file():
+        raise ResultFileError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     if path.suffix.lower() == ".parquet":
         try:
             table: pd.DataFrame = pd.read_parquet(path)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .layout import F64, Track, intensities, lacking, require_time, seconds, tracks
+from .layout import F64, Track, chosen, require_time, seconds, tracks
 
 COLUMNS = ("au", "onset", "apex", "offset", "duration", "peak", "first", "last", "complete")
 
 
 def find_events(
     table: pd.DataFrame,
-    au: str | None = None,
+    au: str | Sequence[str] | None = None,
     threshold: float = 1.0,
     *,
     min_duration: float = 0.0,
@@ -23,12 +25,7 @@ def find_events(
     require_time(table)
     if min_duration < 0 or max_gap < 0:
         raise ValueError("min_duration and max_gap are seconds, 0 or more")
-    units = intensities(table)
-    if au is not None:
-        name = au.removesuffix("_r")
-        if name not in units:
-            raise lacking("aus", [f"{name}_r"])
-        units = units[[name]]
+    units = chosen(table, au)
     times = seconds(table)
     found: list[dict[str, object]] = []
     keys: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +142,46 @@ def intensities(table: pd.DataFrame) -> pd.DataFrame:
     if not units:
         raise lacking("aus", [f"{unit}_r" for unit in AU_NAMES if unit != "AU28"])
     return frame(values(table, [*units.values()]), table.index, [*units])
+
+
+def chosen(table: pd.DataFrame, units: str | Sequence[str] | None) -> pd.DataFrame:
+    """Return the intensities of some units.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    units : str, sequence of str, or None
+        Such as "AU12" or "AU12_r"; None for all.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column a unit, as of `intensities`.
+
+    Raises
+    ------
+    MissingColumnsError
+        The table has no such intensity.
+    TypeError
+        Units are not named by words.
+    """
+    found = intensities(table)
+    if units is None:
+        return found
+    names = [units] if isinstance(units, str) else list(units) if isinstance(units, Iterable) else [units]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(f"action units are named by words such as 'AU12', got {units!r}")
+    names = [name.removesuffix("_r") for name in names]
+    for name in names:
+        if name in found:
+            continue
+        if name in presence_columns(table):
+            raise MissingColumnsError(
+                f"{name} has no intensity, only a presence: table.face.presence[{name!r}]"
+            )
+        raise MissingColumnsError(f"the table has no intensity {name!r}; it has {', '.join(found.columns)}")
+    part: pd.DataFrame = found[names]
+    return part
 
 
 def frame(data: F64, index: pd.Index, columns: list[str]) -> pd.DataFrame:

@@ -102,6 +102,8 @@ def correlate(
     table: pd.DataFrame, other: pd.DataFrame, *, max_lag: float = 2.0, fps: float | None = None
 ) -> pd.DataFrame:
     """Correlate two faces; see `FaceTable.correlate`."""
+    if not isinstance(other, pd.DataFrame):
+        raise TypeError("other is a table, such as pyfaceau.read_table('other.csv')")
     if max_lag < 0:
         raise ValueError(f"max_lag is seconds, 0 or more, got {max_lag}")
     both = []

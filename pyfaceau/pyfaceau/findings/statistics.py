@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -88,9 +87,9 @@ def _summary(
         out[_PEAK, unit] = values[seen].max()
         if draws is not None and resamples:
             sums = np.stack([block_sums(part, draws, length) for part in parts], axis=1)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)  # photographs have no onsets
-                bounds = np.nanquantile(_figures(sums, rate), [(1 - level) / 2, (1 + level) / 2], axis=0)
+            drawn = _figures(sums, rate)
+            drawn = drawn[sums[:, -1] > 0]  # those that drew a frame with a face
+            bounds = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
             out[_LOW, unit], out[_HIGH, unit] = bounds
     table: pd.DataFrame = pd.DataFrame(out.T, columns=_COLUMNS).astype({"frames": np.int64})
     return table

@@ -113,10 +113,8 @@ def plot_movement(
     >>> from pyfaceau import plots, read_table
     >>> plots.plot_movement(read_table("video.csv"), "AU12")  # doctest: +SKIP
     """
-    name = au.removesuffix("_r")
-    found = layout.intensities(table)
-    if name not in found:
-        raise layout.lacking("aus", [f"{name}_r"])
+    found = layout.chosen(table, au)
+    (name,) = found.columns
     placed, _ = superimposed(layout.landmarks(table))
     usable = np.isfinite(placed).all(axis=(1, 2))
     values = found[name].to_numpy()

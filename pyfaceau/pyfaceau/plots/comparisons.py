@@ -115,12 +115,10 @@ def plot_groups(
             f"the table has no {by} to group by; its columns come from the manifest of a batch"
         )
     labels = np.asarray(table[by] if by in table else table.index.get_level_values(by))
-    found = layout.intensities(table)
-    names = list(found.columns) if units is None else [unit.removesuffix("_r") for unit in units]
-    if missing := [f"{name}_r" for name in names if name not in found]:
-        raise layout.lacking("aus", missing)
+    found = layout.chosen(table, units)
+    names = list(found.columns)
     means: dict[str, list[npt.NDArray[np.float64]]] = {}
-    data = found[names].to_numpy()
+    data = found.to_numpy()
     for track in layout.tracks(table):
         for label in dict.fromkeys(labels[track.rows].tolist()):
             rows = track.rows[labels[track.rows] == label]

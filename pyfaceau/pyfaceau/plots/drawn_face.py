@@ -163,6 +163,10 @@ def plot_face(
     >>> ax.get_title()
     'smile'
     """
+    if isinstance(aus, pd.DataFrame):
+        raise TypeError(
+            "a face shows one row of a table, such as table.face.aus.max() or table.face.aus.loc[10]"
+        )
     face = DrawnFace.of({str(name): float(value) for name, value in dict(aus).items()})
     ax = axes_for(ax, (3.6, 4.2))
     _draw(ax, face, muscles)
@@ -198,7 +202,7 @@ def animate_face(
     >>> from pyfaceau.demo import DEMO_TRUTH
     >>> from pyfaceau.plots import animate_face
     >>> animation = animate_face(pd.read_csv(DEMO_TRUTH).head(50), fps=5)
-    >>> animation.save("face.gif")  # doctest: +SKIP
+    >>> page = animation.to_jshtml()
     """
     from matplotlib import pyplot
     from matplotlib.animation import FuncAnimation
@@ -206,12 +210,16 @@ def animate_face(
     from ..findings.signals import resample
 
     one_track(table)
-    found = layout.intensities(resample(table, fps))
-    known = [name for name in found.columns if unit_of(name) in known_units() and "_static" not in name]
-    chosen = known if units is None else [unit.removesuffix("_r") for unit in units]
-    if missing := [f"{name}_r" for name in chosen if name not in found]:
-        raise layout.lacking("aus", missing)
-    data = found[chosen].to_numpy()
+    found = layout.chosen(resample(table, fps), units)
+    if units is None:
+        found = found[
+            [
+                name
+                for name in map(str, found.columns)
+                if unit_of(name) in known_units() and "_static" not in name
+            ]
+        ]
+    chosen, data = list(found.columns), found.to_numpy()
     figure, ax = pyplot.subplots(figsize=(3.6, 4.2), layout="constrained")
 
     def show(frame: int) -> list[Any]:
@@ -255,7 +263,7 @@ def _draw(ax: Axes, face: DrawnFace, muscles: bool, alpha: float = 1.0) -> None:
                 )
     for side in (range(36, 42), range(42, 48)):
         _eye(ax, points[list(side)], rest[list(side)], alpha)
-    inner = _smooth(points[60:68], closed=True)
+    inner = _smooth(_apart(points[60:68]), closed=True)
     ax.add_patch(
         Polygon(_smooth(points[48:60], closed=True), fc=_LIPS, ec=_INK, lw=1.2, alpha=alpha, zorder=3)
     )
@@ -266,6 +274,15 @@ def _draw(ax: Axes, face: DrawnFace, muscles: bool, alpha: float = 1.0) -> None:
     ax.set_ylim(rest[:17, 1].max() + 36, outline[:, 1].min() - 5)
     ax.set_aspect("equal")
     ax.set_axis_off()
+
+
+def _apart(inner: F64) -> F64:
+    """Let lips that press on each other touch: the model would put the upper one below the lower one."""
+    out: F64 = inner.copy()
+    for above, below in ((1, 7), (2, 6), (3, 5)):
+        if out[below, 1] < out[above, 1]:
+            out[[above, below], 1] = (out[above, 1] + out[below, 1]) / 2
+    return out
 
 
 def _eye(ax: Axes, lids: F64, rest: F64, alpha: float) -> None:

@@ -50,7 +50,7 @@ def plot_aus(table: pd.DataFrame, units: Sequence[str] | None = None, *, ax: Axe
     >>> plots.plot_aus(read_table("video.csv"), ["AU06", "AU12"])  # doctest: +SKIP
     """
     track = one_track(table)
-    found = _chosen(table, units)
+    found = layout.chosen(table, units)
     ax = axes_for(ax, (9, 0.45 * found.shape[1] + 1))
     times = layout.seconds(table)[track.rows]
     hints = table.attrs.get("hints", ())
@@ -92,7 +92,7 @@ def plot_heatmap(table: pd.DataFrame, units: Sequence[str] | None = None, *, ax:
     >>> plots.plot_heatmap(read_table("video.csv"))  # doctest: +SKIP
     """
     track = one_track(table)
-    found = _chosen(table, units)
+    found = layout.chosen(table, units)
     ax = axes_for(ax, (9, 0.26 * found.shape[1] + 1.2))
     times = layout.seconds(table)[track.rows]
     bins = int(min(_COLUMNS, max(len(times), 1)))
@@ -264,18 +264,6 @@ def _joined(spans: list[tuple[float, float]], nearer: float) -> list[tuple[float
         else:
             out.append((begin, width))
     return out
-
-
-def _chosen(table: pd.DataFrame, units: Sequence[str] | None) -> pd.DataFrame:
-    found = layout.intensities(table)
-    if units is None:
-        return found
-    names = [unit.removesuffix("_r") for unit in ([units] if isinstance(units, str) else units)]
-    missing = [f"{name}_r" for name in names if name not in found]
-    if missing:
-        raise layout.lacking("aus", missing)
-    chosen: pd.DataFrame = found[names]
-    return chosen
 
 
 def _time_axis(ax: Axes, times: F64) -> None:
