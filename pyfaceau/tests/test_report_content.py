@@ -135,6 +135,12 @@ def test_a_boris_project_pairs_each_start_with_a_stop():
     assert rows[0][5] == round(0.5 * RATE)
 
 
+def test_a_name_that_xml_cannot_hold_leaves_an_elan_file_that_can_be_read():
+    odd = Recording("clip", "a\x01\udcff<&>.mp4", RATE, 4.0, "2026-01-02T03:04:05+00:00")
+    root = ET.fromstring(eaf(EVENTS, odd))
+    assert root.find("HEADER/MEDIA_DESCRIPTOR").get("MEDIA_URL") == "a\ufffd\ufffd<&>.mp4"
+
+
 def test_several_faces_are_subjects_and_tiers_of_their_own():
     two = [*EVENTS, Event(3, "AU12", 1.0, 1.1, 1.2, 0.24, 2.0, True)]
     tiers = [tier.get("TIER_ID") for tier in ET.fromstring(eaf(two, ABOUT)).iter("TIER")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _LINGUISTIC_TYPE = "action-unit"
 _BORIS_FORMAT = "7.0"
 _BORIS_PLAYERS = 8
+_XML_CANNOT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def eaf(events: Sequence[Event], recording: Recording) -> str:
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     if recording.media:
         kind = mimetypes.guess_type(recording.media)[0] or "unknown"
-        where = {"MEDIA_URL": recording.media, "RELATIVE_MEDIA_URL": f"./{recording.media}"}
+        media = _XML_CANNOT.sub("\ufffd", recording.media)
+        where = {"MEDIA_URL": media, "RELATIVE_MEDIA_URL": f"./{media}"}
         ET.SubElement(header, "MEDIA_DESCRIPTOR", {**where, "MIME_TYPE": kind})
     used = ET.SubElement(header, "PROPERTY", {"NAME": "lastUsedAnnotationId"})
     used.text = str(len(events))
