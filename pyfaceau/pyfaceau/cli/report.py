@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .quiet import be_quiet
+
+if TYPE_CHECKING:
+    from ..progress import ProgressCallback
 
 
 def report(
@@ -63,9 +68,10 @@ def report(
     if results.is_dir():
         if video is not None or title is not None:
             raise typer.BadParameter("--video and --title are for one result, not for the folder of a batch")
-        done = write_batch_report(
-            results, output, threshold=threshold, pictures=bool(pictures), progress=not quiet
-        )
+        with _counting(not quiet) as progress:
+            done = write_batch_report(
+                results, output, threshold=threshold, pictures=bool(pictures), progress=progress
+            )
     else:
         target = page_beside(results) if output is None else output
         try:
@@ -84,3 +90,15 @@ def report(
     if not quiet:
         for remark in done.remarks:
             typer.echo(f"pyfaceau: {remark}", err=True)
+
+
+@contextmanager
+def _counting(wanted: bool) -> Iterator[ProgressCallback]:
+    """Show a bar that counts recordings."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("recordings"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not wanted, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda count, total: bar.update(task, completed=count, total=total)
