@@ -71,8 +71,10 @@ def test_thinning_keeps_every_peak_and_every_gap():
     assert np.nanmax(low) == 0.0
 
 
-def test_a_page_of_hours_is_small_and_holds_each_peak(tmp_path):
-    n = 216_000  # two hours
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory) -> Path:
+    """The page of two hours with every unit, one of which has a peak of a single frame."""
+    n = 216_000
     rng = np.random.default_rng(3)
     time = np.arange(n) / 30
     table = pd.DataFrame({"frame": np.arange(1, n + 1), "timestamp": time, "confidence": 0.95, "success": 1})
@@ -80,16 +82,31 @@ def test_a_page_of_hours_is_small_and_holds_each_peak(tmp_path):
         slow = 1.2 + np.sin(time / (3 + unit / 7))
         table[f"AU{unit:02d}_r"] = (slow + rng.normal(0, 0.03, n)).clip(0, 5)
     table.loc[100_001, "AU12_r"] = 4.9  # a single frame
-    page = write_report(table, tmp_path / "hours.html").path
-    assert page.stat().st_size < 3_000_000
-    content = content_of(page)
+    return write_report(table, tmp_path_factory.mktemp("hours") / "hours.html").path
+
+
+def test_a_page_of_hours_stays_usable(chromium, hours):
+    with browsing(chromium, hours) as seen:
+        seen.page.focus("[role=slider]")
+        seen.page.keyboard.press("End")
+        assert seen.frame() == 216_000
+        seen.page.click("#closer")
+        seen.page.focus("[role=slider]")
+        seen.page.keyboard.press("ArrowLeft")
+        assert seen.frame() == 215_999
+        assert seen.errors == []
+
+
+def test_a_page_of_hours_is_small_and_holds_each_peak(hours):
+    assert hours.stat().st_size < 3_000_000
+    content = content_of(hours)
     (face,) = content["faces"]
     points = -(-n // face["width"])
     high = unpacked(face["high"]).reshape(-1, points)
     unit = [each["unit"] for each in content["units"]].index("AU12")
     assert high[unit].argmax() == 100_001 // face["width"]
     assert high[unit].max() / 50 == pytest.approx(4.9, abs=0.01)
-    assert len(unpacked(face["clock"])) == n
+    assert len(unpacked(face["clock"])) == 216_000
 
 
 def test_an_elan_file_has_a_tier_for_each_unit_and_the_times_of_its_events():

@@ -29,6 +29,18 @@ function ready(canvas) {
   return { context, width, height };
 }
 
+// Lowest and highest byte of [from, to); NONE where there is none.
+function bounds(lows, highs, from, to) {
+  let low = NONE;
+  let high = NONE;
+  for (let i = from; i < to; i++) {
+    if (highs[i] === NONE) continue;
+    if (lows[i] < low) low = lows[i];
+    if (high === NONE || highs[i] > high) high = highs[i];
+  }
+  return [low, high];
+}
+
 class Tracks {
   constructor(root, units, duration, seek) {
     this.root = root;
@@ -108,12 +120,13 @@ class Tracks {
     this.strips.forEach((canvas) => this.drawUnit(canvas, Number(canvas.dataset.unit)));
   }
 
-  // Points of the view: [first, last) and the time of each.
-  visible() {
+  // Points of the view, [first, last), and how many of them are drawn as one: two a dot of the screen are enough.
+  visible(width) {
     const face = this.face;
     const first = Math.max(0, Math.floor(face.rowAt(this.from) / face.width) - 1);
     const last = Math.min(face.points, Math.floor(face.rowAt(this.to) / face.width) + 2);
-    return [first, last];
+    const group = Math.max(1, Math.ceil((last - first) / (2 * width)));
+    return [Math.floor(first / group) * group, last, group];
   }
 
   time(point) {
@@ -142,11 +155,11 @@ class Tracks {
   drawCertainty() {
     const { context, width, height } = ready(this.certainty);
     const face = this.face;
-    const [first, last] = this.visible();
-    for (let point = first; point < last; point++) {
-      const byte = face.confidence[point];
+    const [first, last, group] = this.visible(width);
+    for (let point = first; point < last; point += group) {
+      const [byte] = bounds(face.confidence, face.confidence, point, Math.min(point + group, face.points));
       const x = Math.floor(2 * this.x(this.time(point), width)) / 2; // whole dots leave no seams
-      const next = point + 1 < face.points ? this.x(this.time(point + 1), width) : width;
+      const next = point + group < face.points ? this.x(this.time(point + group), width) : width;
       const lost = byte === 0 || byte === NONE;
       context.fillStyle = lost ? "#c0392b" : byte < 75 ? "#e0a030" : byte < 90 ? "#9cc9ae" : "#5da77c";
       context.fillRect(x, lost ? 0 : height * (1 - byte / 100), Math.max(Math.ceil(2 * (next - x)) / 2, 0.5), height);
@@ -159,7 +172,7 @@ class Tracks {
     const base = height - 4;
     const y = (byte) => base - (byte / FULL_BYTE) * (base - 3);
     const offset = unit * face.points;
-    const [first, last] = this.visible();
+    const [first, last, group] = this.visible(width);
     context.strokeStyle = "#d9dfe5";
     context.lineWidth = 1;
     context.beginPath();
@@ -174,8 +187,9 @@ class Tracks {
       let open = false;
       let left = 0;
       let x = 0;
-      for (let point = first; point < last; point++) {
-        const high = face.high[offset + point];
+      for (let point = first; point < last; point += group) {
+        const end = offset + Math.min(point + group, face.points);
+        const [low, high] = bounds(face.low || face.high, face.high, offset + point, end);
         const gap = high === NONE || (open && this.isGap(point));
         if (gap && open) {
           area.lineTo(x, base);
@@ -192,7 +206,7 @@ class Tracks {
         }
         area.lineTo(x, top);
         line.lineTo(x, top);
-        if (face.low) line.lineTo(x, y(face.low[offset + point]));
+        if (low < high) line.lineTo(x, y(low));
         open = true;
       }
       if (open) {
@@ -207,10 +221,12 @@ class Tracks {
       context.stroke(line);
     }
     context.fillStyle = PRESENT;
-    for (let point = first; point < last; point++) {
-      if (face.present[offset + point] !== 1) continue;
+    for (let point = first; point < last; point += group) {
+      const end = offset + Math.min(point + group, face.points);
+      const [, present] = bounds(face.present, face.present, offset + point, end);
+      if (present !== 1) continue;
       const x = this.x(this.time(point), width);
-      const next = point + 1 < face.points ? this.x(this.time(point + 1), width) : width;
+      const next = point + group < face.points ? this.x(this.time(point + group), width) : width;
       context.fillRect(x, height - 2.5, Math.max(next - x + 0.2, 0.6), 2.5);
     }
   }
