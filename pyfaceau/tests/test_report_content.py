@@ -101,7 +101,7 @@ def test_a_page_of_hours_is_small_and_holds_each_peak(hours):
     assert hours.stat().st_size < 3_000_000
     content = content_of(hours)
     (face,) = content["faces"]
-    points = -(-n // face["width"])
+    points = -(-216_000 // face["width"])
     high = unpacked(face["high"]).reshape(-1, points)
     unit = [each["unit"] for each in content["units"]].index("AU12")
     assert high[unit].argmax() == 100_001 // face["width"]
