@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import struct
 import sys
 import tempfile
@@ -286,7 +285,7 @@ def _read_manifest(path: Path) -> None:
     collect_videos([path], path.parent / "results")
 
 
-_MANIFEST = "path,person,neutral,group\n1.mp4,anna,yes,a\n2.mp4,anna,,b\n3.mp4,,1-50,\n".encode()
+_MANIFEST = b"path,person,neutral,group\n1.mp4,anna,yes,a\n2.mp4,anna,,b\n3.mp4,,1-50,\n"
 
 PARSERS: dict[str, Parser] = {
     "binary_matrices": Parser(_read_matrices(models.BinaryReader), lambda: [_matrices()]),

@@ -1,5 +1,6 @@
 """OpenFace's model files, parsed and checked into typed, immutable objects."""
 
+from .archive import read_archive
 from .atomic import atomic_write
 from .binary import BinaryReader, BinaryWriter
 from .ccnf import CCNFExpert, CCNFFile, read_ccnf
@@ -58,6 +59,7 @@ __all__ = [
     "ValidatorFile",
     "ValidatorView",
     "atomic_write",
+    "read_archive",
     "read_ccnf",
     "read_cen",
     "read_early_termination",
