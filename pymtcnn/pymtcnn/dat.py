@@ -143,8 +143,8 @@ def _read_bytes(path: Path, limit: int) -> bytes:
         if size > limit:
             raise WeightsError(path, f"{size} bytes, far more than expected; is this the right file?")
         return path.read_bytes()
-    except OSError as error:
-        reason = f"cannot be read ({error.strerror or error})"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
         remedy = "give the folder that holds OpenFace's PNet.dat, RNet.dat and ONet.dat"
         raise WeightsError(path, f"{reason}; {remedy}") from error
 

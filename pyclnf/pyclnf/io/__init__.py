@@ -13,6 +13,7 @@ from .description import (
     SubModelDescription,
     read_early_termination,
     read_model_description,
+    read_part_description,
     read_submodel_description,
 )
 from .pdm import PDMFile, read_pdm, write_pdm
@@ -64,6 +65,7 @@ __all__ = [
     "read_cen",
     "read_early_termination",
     "read_model_description",
+    "read_part_description",
     "read_pdm",
     "read_submodel_description",
     "read_svr",

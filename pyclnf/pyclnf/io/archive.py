@@ -15,9 +15,8 @@ import numpy.typing as npt
 # Version 1.0 of NumPy's format (numpy/lib/format.py), and the one way in which NumPy itself writes a header. Its own
 # reader evaluates the header as Python.
 _MAGIC = b"\x93NUMPY\x01\x00"
-_HEADER = re.compile(
-    rb"\{'descr': '([<|][biuf][1248])', 'fortran_order': False, 'shape': \(((?:\d{1,18}, ?)*\d{0,18})\), \} *\n"
-)
+_DTYPE, _SHAPE = rb"(\|b1|\|[iu]1|<[iu][248]|<f[248])", rb"\(((?:\d{1,18}, ?)*\d{0,18})\)"
+_HEADER = re.compile(rb"\{'descr': '%b', 'fortran_order': False, 'shape': %b, \} *\n" % (_DTYPE, _SHAPE))
 _DAMAGED = (
     zipfile.BadZipFile,
     NotImplementedError,
