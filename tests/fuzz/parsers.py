@@ -77,6 +77,8 @@ class Parser:
             path = folder / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(part)
+        for left in (folder / names[0]).parent.glob(f"{Path(names[0]).name}-*"):  # by SQLite
+            left.unlink()
         return folder / names[0]
 
 
@@ -291,7 +293,7 @@ PARSERS: dict[str, Parser] = {
     "binary_matrices": Parser(_read_matrices(models.BinaryReader), lambda: [_matrices()]),
     "text_matrices": Parser(
         _read_matrices(models.TextReader),
-        lambda: [b"# n\n1\n0.5\n2 2 6\n1 2\n3e1 nan\n1 2 4\n-1 7\n1 1 5\n0.5\n"],
+        lambda: [b"# n\n1\n0.5\n2 2 6\n1 2\n3e1 -0.25\n1 2 4\n-1 7\n1 1 5\n0.5\n"],
     ),
     "pdm": Parser(PDM.from_file, lambda: [tiny_models.pdm().encode()]),
     "ccnf": Parser(_read_experts, _ccnf, beside=_model_around("PatchesCCNF")),

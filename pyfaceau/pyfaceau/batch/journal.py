@@ -90,19 +90,25 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, isolation_level=None)
-            _check(self._connection)
-            self._connection.execute("PRAGMA journal_mode=WAL")  # stays as it was where there is no WAL
-            self._connection.execute("PRAGMA synchronous=FULL")
-            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, _FORMAT):
-                raise BatchError(f"{self.path}: written by another version of pyfaceau; choose a new folder")
-            self._connection.executescript(_SCHEMA + f"PRAGMA user_version={_FORMAT};")
-        except BaseException as error:
-            if hasattr(self, "_connection"):
-                self._connection.close()
-            if isinstance(error, OSError | sqlite3.Error):
-                raise _unusable(self.path, error) from error
-            raise
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(self.path, error) from error
+        try:
+            self._prepare()
+        except (BatchError, sqlite3.Error) as error:
+            self._connection.close()
+            if isinstance(error, BatchError):
+                raise
+            raise _unusable(self.path, error) from error
+
+    def _prepare(self) -> None:
+        """Check what is there, and make the tables if nothing is."""
+        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if found not in (0, _FORMAT):
+            raise BatchError(f"{self.path}: written by another version of pyfaceau; choose a new folder")
+        _check(self._connection)
+        self._connection.execute("PRAGMA journal_mode=WAL")  # stays as it was where there is no WAL
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.executescript(_SCHEMA + f"PRAGMA user_version={_FORMAT};")
 
     def begin(self, videos: Sequence[BatchVideo], targets: Sequence[str]) -> None:
         """Note which videos the batch has now; those of earlier calls that are not listed are put aside."""
@@ -293,7 +299,10 @@ def _entries(connection: sqlite3.Connection) -> list[Entry]:
 def _entry(row: Mapping[str, Any]) -> Entry:
     decoded = {name: json.loads(row[name]) for name in ("columns", "files", "made_with", "warnings")}
     entry = Entry(**{**row, **decoded, "lasting": bool(row["lasting"])})
-    kinds = {str: ("path", "name", "target", "state", "why", "fingerprint", "trace"), list: ("warnings",)}
+    kinds: dict[type, tuple[str, ...]] = {
+        str: ("path", "name", "target", "state", "why", "fingerprint", "trace"),
+        list: ("warnings",),
+    }
     kinds |= {int: ("frames", "with_face"), dict: ("columns", "files", "made_with"), float: ("seconds",)}
     for kind, names in kinds.items():
         for name in names:
@@ -303,4 +312,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 
 def _unusable(path: Path, error: Exception) -> BatchError:
-    return BatchError(f"{path}: the journal cannot be used ({error}); is the disk full or read-only?")
+    # SQLite's own errors of the machine (no room, no right, locked) are OperationalErrors.
+    if isinstance(error, OSError | sqlite3.OperationalError):
+        return BatchError(f"{path}: the journal cannot be used ({error}); is the disk full or read-only?")
+    return BatchError(f"{path}: the journal is damaged ({error}); move it away, and the batch begins anew")
