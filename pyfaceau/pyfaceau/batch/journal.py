@@ -94,7 +94,7 @@ class Journal:
             raise _unusable(self.path, error) from error
         try:
             self._prepare()
-        except (BatchError, sqlite3.Error) as error:
+        except (BatchError, sqlite3.Error, *_WRONG) as error:
             self._connection.close()
             if isinstance(error, BatchError):
                 raise
@@ -102,7 +102,7 @@ class Journal:
 
     def _prepare(self) -> None:
         """Check what is there, and make the tables if nothing is."""
-        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        found = _rows(self._connection, "PRAGMA user_version")[0][0]
         if found not in (0, _FORMAT):
             raise BatchError(f"{self.path}: written by another version of pyfaceau; choose a new folder")
         _check(self._connection)
@@ -136,7 +136,7 @@ class Journal:
     def identities(self) -> dict[str, Identity]:
         """Return what is known about the bytes of inputs."""
         try:
-            rows = self._connection.execute("SELECT path, size, mtime_ns, sha256 FROM inputs").fetchall()
+            rows = _rows(self._connection, "SELECT path, size, mtime_ns, sha256 FROM inputs")
         except (sqlite3.Error, *_WRONG) as error:
             raise _unusable(self.path, error) from error
         return {path: Identity(*rest) for path, *rest in rows}
@@ -273,7 +273,7 @@ def _check(connection: sqlite3.Connection) -> None:
     """
     connection.execute("PRAGMA trusted_schema=OFF")
     # Pages that refer to each other in a circle are found here, within one pass over the file.
-    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+    if _rows(connection, "PRAGMA quick_check(1)") != [("ok",)]:
         raise sqlite3.DatabaseError("it is damaged")
     found = _layout(connection)
     if found:
@@ -284,7 +284,13 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def _layout(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-    return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+    return _rows(connection, "SELECT type, name, sql FROM sqlite_master ORDER BY name")
+
+
+def _rows(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
+    """Run a query to its end, or give it up: one that is left half-way keeps the file locked."""
+    with closing(connection.cursor()) as cursor:
+        return cursor.execute(query).fetchall()
 
 
 def _entries(connection: sqlite3.Connection) -> list[Entry]:
@@ -292,7 +298,7 @@ def _entries(connection: sqlite3.Connection) -> list[Entry]:
         "path, name, target, columns, state, why, lasting, fingerprint, files, frames, with_face, seconds, "
         "made_with, warnings, trace"
     )
-    rows = connection.execute(f"SELECT {names} FROM videos WHERE position IS NOT NULL ORDER BY position")
+    rows = _rows(connection, f"SELECT {names} FROM videos WHERE position IS NOT NULL ORDER BY position")
     return [_entry(dict(zip(names.split(", "), row, strict=True))) for row in rows]
 
 

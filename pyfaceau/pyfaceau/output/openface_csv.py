@@ -48,7 +48,7 @@ _PRESENCE_DECIMALS = {"FeatureExtraction": 2, "FaceLandmarkImg": 1, "FaceLandmar
 _ROWS_AT_ONCE = 1024
 _LARGEST_LINE = 1 << 20  # bytes
 _MOST_COLUMNS = 10_000  # OpenFace has 714
-_MOST_EXPANSION = 512  # bytes of text for each of the file
+_MOST_EXPANSION = 256  # bytes of text for each of the file
 
 
 def write_openface_csv(
