@@ -80,7 +80,7 @@ class FaceAligner:
     Raises
     ------
     ValueError
-        If an argument has the wrong shape or is not positive.
+        If an argument has the wrong shape or is not positive, or the size is too large.
 
     Notes
     -----
@@ -104,7 +104,9 @@ class FaceAligner:
         if triangulation.size and not 0 <= triangulation.min() <= triangulation.max() < N_POINTS:
             raise ValueError(f"triangulation names points outside 0..{N_POINTS - 1}")
         if not 1 <= size <= LARGEST_SIZE:
-            raise ValueError(f"the size of aligned faces must be from 1 to {LARGEST_SIZE} px, got {size}")
+            raise ValueError(
+                f"the size of aligned faces must be positive and at most {LARGEST_SIZE} px, got {size}"
+            )
         if scale is not None and not 0 < scale < math.inf:
             raise ValueError(f"the scale of aligned faces must be a positive number, got {scale}")
         self.size = size
