@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         FinalPassError,
         InputWarning,
         ManifestError,
+        MissingColumnsError,
         MissingColumnsWarning,
         OutputError,
         ProcessingError,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         TimestampWarning,
         VideoError,
     )
+    from pyfaceau.findings import Agreement, FaceTable, compare, read_table
     from pyfaceau.live import LiveSource, open_camera
     from pyfaceau.migration import OpenFaceProcessor, ensure_models, process_videos
     from pyfaceau.options import AnalysisOptions
@@ -52,6 +55,7 @@ __version__ = "2.0.0"
 
 _HOMES = {
     "AU_NAMES": "action_units",
+    "Agreement": "findings",
     "AlignedFaceSink": "output",
     "AnalysisOptions": "options",
     "AnalysisRun": "run",
@@ -63,6 +67,7 @@ _HOMES = {
     "CheckpointError": "errors",
     "FaceAnalyser": "analyser",
     "FaceShapes": "overlay",
+    "FaceTable": "findings",
     "FinalPassError": "errors",
     "FrameAnalysis": "analysis",
     "FrameResult": "result",
@@ -70,6 +75,7 @@ _HOMES = {
     "HogSink": "output",
     "InputWarning": "errors",
     "LiveSource": "live",
+    "MissingColumnsError": "errors",
     "MissingColumnsWarning": "errors",
     "OVERLAY_GROUPS": "overlay",
     "OpenFaceProcessor": "migration",
@@ -88,6 +94,7 @@ _HOMES = {
     "TrackedVideoSink": "output",
     "UnitQuality": "quality",
     "VideoError": "errors",
+    "compare": "findings",
     "ensure_models": "migration",
     "model_quality": "quality",
     "open_camera": "live",
@@ -97,11 +104,13 @@ _HOMES = {
     "read_openface_csv": "output",
     "write_overlay": "overlay",
     "read_results": "batch",
+    "read_table": "findings",
     "run_batch": "batch",
 }
 __all__ = [
     "AU_NAMES",
     "OVERLAY_GROUPS",
+    "Agreement",
     "AlignedFaceSink",
     "AnalysisOptions",
     "AnalysisRun",
@@ -113,6 +122,7 @@ __all__ = [
     "CheckpointError",
     "FaceAnalyser",
     "FaceShapes",
+    "FaceTable",
     "FinalPassError",
     "FrameAnalysis",
     "FrameResult",
@@ -121,6 +131,7 @@ __all__ = [
     "InputWarning",
     "LiveSource",
     "ManifestError",
+    "MissingColumnsError",
     "MissingColumnsWarning",
     "OpenFaceProcessor",
     "OutputError",
@@ -137,6 +148,7 @@ __all__ = [
     "TrackedVideoSink",
     "UnitQuality",
     "VideoError",
+    "compare",
     "ensure_models",
     "model_quality",
     "open_camera",
@@ -145,6 +157,7 @@ __all__ = [
     "read_hog",
     "read_openface_csv",
     "read_results",
+    "read_table",
     "run_batch",
     "write_overlay",
 ]
@@ -153,7 +166,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import what is offered here, and with it OpenCV and pandas, only when it is asked for."""
     if name in _HOMES:
-        return getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+        found = getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+        _register_accessor()
+        return found
     if not name.startswith("_"):
         from pyfaceau.migration import explain_missing
 
@@ -164,3 +179,12 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _register_accessor() -> None:
+    """Give tables their accessor ``face``, as soon as there can be tables."""
+    if "pandas" in sys.modules:
+        importlib.import_module("pyfaceau.findings")
+
+
+_register_accessor()

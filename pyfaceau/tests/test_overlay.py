@@ -186,10 +186,16 @@ def test_ffmpeg_writes_h264_that_browsers_play(tmp_path, monkeypatch):
     assert levels == pytest.approx([0, 40, 80, 120, 160], abs=4)
 
 
-@pytest.mark.skipif(encoding.ffmpeg_program() is None, reason="there is no FFmpeg that encodes H.264")
-def test_ffmpeg_that_fails_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):
+FFMPEG = encoding.ffmpeg_program()
+
+
+@pytest.mark.skipif(FFMPEG is None, reason="there is no FFmpeg that encodes H.264")
+@pytest.mark.parametrize(
+    "program", [(FFMPEG and FFMPEG[0], "no_such_encoder"), ("no-such-program", "libx264")]
+)
+def test_ffmpeg_that_fails_is_an_error_and_leaves_nothing(tmp_path, monkeypatch, program):
     monkeypatch.setattr(encoding, "opencv_writes", lambda codec: False)
-    monkeypatch.setattr(encoding, "ffmpeg_program", lambda: ("ffmpeg", "no_such_encoder"))
+    monkeypatch.setattr(encoding, "ffmpeg_program", lambda: program)
     with pytest.raises(OutputError, match=r"o\.mp4: cannot be written"):
         write_overlay(source(), table_of(results()), tmp_path / "o.mp4")
     assert list(tmp_path.iterdir()) == []

@@ -10,11 +10,13 @@ import typer
 import pyfaceau
 
 from .batch import batch
+from .compare import compare
 from .demo import demo
 from .extract import extract
 from .live import live
 from .models import models_app
 from .openface import OPENFACE_CONTEXT, openface
+from .verify import verify
 
 app = typer.Typer(
     help="Facial action units, head pose and landmarks of video.",
@@ -26,6 +28,8 @@ app.command()(extract)
 app.command()(batch)
 app.command()(live)
 app.command()(demo)
+app.command()(compare)
+app.command()(verify)
 app.command(context_settings=OPENFACE_CONTEXT)(openface)
 app.add_typer(models_app, name="models")
 

@@ -78,9 +78,9 @@ class VideoEncoder:
         self._count = 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._encoder, self.codec = self._open(fps)
         except OSError as error:
             raise _cannot(self.path, error) from error
-        self._encoder, self.codec = self._open(fps)
 
     def write(self, frame: BGRImage) -> None:
         """Append a frame of the size that was announced.
@@ -154,18 +154,31 @@ class _FFmpegEncoder:
         executable, encoder = program
         quality = ("-preset", "veryfast", "-crf", "20") if encoder == "libx264" else ("-b:v", "4M")
         self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `finish`
-        self._process = subprocess.Popen(
-            [
-                *(executable, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
-                *("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}"),
-                *("-i", "pipe:0", "-an", "-c:v", encoder, *quality, "-threads", "2"),
-                # 4:2:0 is the one layout that every player knows; the index goes to the front for browsers.
-                *("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._messages,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [
+                    *(executable, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
+                    *(
+                        "-f",
+                        "rawvideo",
+                        "-pix_fmt",
+                        "bgr24",
+                        "-s",
+                        f"{size[0]}x{size[1]}",
+                        "-r",
+                        f"{fps:.6f}",
+                    ),
+                    *("-i", "pipe:0", "-an", "-c:v", encoder, *quality, "-threads", "2"),
+                    # 4:2:0 is the one layout that every player knows; the index goes to the front for browsers.
+                    *("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=self._messages,
+            )
+        except OSError:
+            self._messages.close()
+            raise
 
     def write(self, frame: BGRImage) -> None:
         assert self._process.stdin is not None
