@@ -28,6 +28,14 @@ class Baseline:
         Intensity of each action unit at rest; 0 for those that are not shifted (static models).
     source : str
         Where it comes from, for the record.
+
+    Examples
+    --------
+    >>> from pyfaceau import FullPythonAUPipeline
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> pipeline = FullPythonAUPipeline(models="open")
+    >>> rest = pipeline.baseline_of(DEMO_CLIP)
+    >>> table = pipeline.process_video(DEMO_CLIP, max_frames=5, progress=False, baseline=rest)
     """
 
     features: Floats
@@ -105,6 +113,16 @@ class FrameAnalysis:
         Its shape parameters.
     aligned_landmarks : ndarray of shape (68, 2), float32, or None
         The landmarks in px of `aligned_face`; None without a face.
+
+    Examples
+    --------
+    >>> import cv2
+    >>> from pyfaceau import FullPythonAUPipeline
+    >>> from pyfaceau.demo import DEMO_PORTRAIT
+    >>> image = cv2.imread(str(DEMO_PORTRAIT))
+    >>> analysis = FullPythonAUPipeline(models="open").process_image(image)[0].analysis
+    >>> analysis.aligned_face.shape, analysis.hog.shape
+    ((112, 112, 3), (12, 12, 31))
     """
 
     valid: bool
@@ -148,6 +166,13 @@ class SequenceAnalysis:
         0 or 1.
     valid : ndarray of shape (n_frames,), bool
         Frames with a face.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyfaceau import SequenceAnalysis
+    >>> SequenceAnalysis(np.zeros((3, 17)), np.zeros((3, 18)), np.array([True, True, False]))
+    <SequenceAnalysis: 3 frames, a face in 2, 17 intensities>
     """
 
     intensities: Floats

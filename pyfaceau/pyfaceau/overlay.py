@@ -171,6 +171,13 @@ def write_overlay(
         The video cannot be written.
     ValueError
         The table has no column "frame", or `shapes` comes from another analysis.
+
+    Examples
+    --------
+    >>> from pyfaceau import OVERLAY_GROUPS, FullPythonAUPipeline, write_overlay
+    >>> pipeline = FullPythonAUPipeline(models="open", include=OVERLAY_GROUPS)
+    >>> table = pipeline.process_video("video.mp4")  # doctest: +SKIP
+    >>> overlay = write_overlay("video.mp4", table, "overlay.mp4")  # doctest: +SKIP
     """
     if "frame" not in table:
         raise ValueError("the table has no column 'frame'; is it a result of pyfaceau?")
