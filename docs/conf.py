@@ -62,6 +62,8 @@ html_theme_options = {
     "logo": {"text": "pyfaceau"},
     "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

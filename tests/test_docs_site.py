@@ -41,7 +41,7 @@ def test_notebook_is_kept_without_outputs_and_its_code_compiles(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     assert path.stat().st_size < LARGEST
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert len(code) > 5
+    assert len(code) >= 5
     for cell in code:
         assert cell["outputs"] == []
         assert cell["execution_count"] is None

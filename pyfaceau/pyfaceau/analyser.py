@@ -74,7 +74,7 @@ class FaceAnalyser:
 
     Notes
     -----
-    OpenFace 2.2's ``FaceAnalyser``. One follows one face; call `reset` between sequences. Not for several threads at once.
+    OpenFace 2.2's ``FaceAnalyser``. One follows one face; `reset` it between sequences. Not for several threads.
 
     Examples
     --------
