@@ -22,8 +22,16 @@ MODULES = (
     "pyfaceau.findings",
     "pyfaceau.plots",
 )
-# Their examples need a camera, a file that does not ship, or an hour; what they do is tested elsewhere.
-NOT_RUN = {"LiveSource", "YuNetDetector", "ensure_models", "OpenFaceProcessor", "write_overlay"}
+# Their examples need a camera, a file that does not ship or half a minute; what they do is tested elsewhere.
+NOT_RUN = {
+    "DemoReport",
+    "FaceShapes",
+    "LiveSource",
+    "OpenFaceProcessor",
+    "YuNetDetector",
+    "ensure_models",
+    "write_overlay",
+}
 
 
 def public() -> Iterator[tuple[str, str]]:

@@ -31,11 +31,12 @@ class Baseline:
 
     Examples
     --------
-    >>> from pyfaceau import FullPythonAUPipeline
-    >>> from pyfaceau.demo import DEMO_CLIP
-    >>> pipeline = FullPythonAUPipeline(models="open")
-    >>> rest = pipeline.baseline_of(DEMO_CLIP)
-    >>> table = pipeline.process_video(DEMO_CLIP, max_frames=5, progress=False, baseline=rest)
+    From a recording by ``pipeline.baseline_of("rest.mp4")``, or from numbers:
+
+    >>> import numpy as np
+    >>> from pyfaceau import Baseline
+    >>> Baseline(np.zeros(4702), np.zeros(17), source="rest.mp4")
+    Baseline(source='rest.mp4')
     """
 
     features: Floats

@@ -85,14 +85,15 @@ class BaselineError(PyFaceAUError, ValueError):
 
     Examples
     --------
-    >>> from pyfaceau import BaselineError, FullPythonAUPipeline
+    >>> import numpy as np
+    >>> from pyfaceau import Baseline, BaselineError, FullPythonAUPipeline, ProcessingError
     >>> from pyfaceau.demo import DEMO_CLIP
-    >>> dynamic, static = (FullPythonAUPipeline(models="open", au_models=kind) for kind in ("dynamic", "static"))
+    >>> foreign = Baseline(np.zeros(3), np.zeros(2), "made with other models")
     >>> try:
-    ...     static.process_video(DEMO_CLIP, progress=False, baseline=dynamic.baseline_of(DEMO_CLIP))
-    ... except (BaselineError, ValueError) as error:
-    ...     print(type(error).__name__)
-    BaselineError
+    ...     FullPythonAUPipeline(models="open").process_video(DEMO_CLIP, progress=False, baseline=foreign)
+    ... except ProcessingError as error:
+    ...     isinstance(error.__cause__, BaselineError)
+    True
     """
 
 

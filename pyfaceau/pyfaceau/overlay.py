@@ -141,7 +141,7 @@ def write_overlay(
     """Write a video that shows the values of a table over its frames.
 
     Landmarks, head box, eyes and gaze are drawn into the picture; a margin beside it shows the action units of each
-    face, by name, as the table has them. Sound is not copied.
+    face, by name, as the table has them. Sound is kept where there is an FFmpeg program.
 
     Parameters
     ----------

@@ -60,8 +60,8 @@ class DemoReport:
     --------
     >>> import tempfile
     >>> from pyfaceau.demo import run_demo
-    >>> report = run_demo(tempfile.mkdtemp(), models="open")
-    >>> report.frames, report.correlations["AU12"] > 0.8
+    >>> report = run_demo(tempfile.mkdtemp())  # doctest: +SKIP
+    >>> report.frames, report.correlations["AU12"] > 0.8  # doctest: +SKIP
     (450, True)
     """
 

@@ -75,13 +75,13 @@ def write_batch_report(
 
     Examples
     --------
-    >>> import tempfile
+    >>> import pathlib, tempfile
     >>> from pyfaceau import AnalysisOptions, run_batch, write_batch_report
     >>> from pyfaceau.demo import DEMO_CLIP
     >>> results = tempfile.mkdtemp()
     >>> summary = run_batch(DEMO_CLIP, results, AnalysisOptions(models="open"), max_frames=2)
     >>> report = write_batch_report(results)
-    >>> sorted(path.name for path in __import__('pathlib').Path(results).glob("*.html"))
+    >>> sorted(path.name for path in pathlib.Path(results).glob("*.html"))
     ['demo_report.html', 'report.html']
     """
     output = Path(output)
