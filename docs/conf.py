@@ -71,5 +71,6 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 html_copy_source = False
+html_context = {"default_mode": "auto"}  # light or dark, as the system is
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
