@@ -25,6 +25,8 @@ CITATIONS: Mapping[str, str] = MappingProxyType(
         "on Computer Vision, 3756-3764.",
         "detector": "Zhang, K., Zhang, Z., Li, Z., & Qiao, Y. (2016). Joint face detection and alignment using "
         "multitask cascaded convolutional networks. IEEE Signal Processing Letters, 23(10), 1499-1503.",
+        "FACS": "Ekman, P., Friesen, W. V., & Hager, J. C. (2002). Facial Action Coding System (2nd ed.). "
+        "Research Nexus.",
     }
 )
 _LANDMARKS = {"ceclm": "CE-CLM", "clnf": "CLNF"}
