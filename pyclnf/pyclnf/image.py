@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from ._kernels import kernels
 
 LARGEST_SIDE = 16384  # px of a warped image
 
@@ -71,7 +71,7 @@ def to_grey(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if frame.ndim == 2:
         return np.ascontiguousarray(frame)
     packed = frame.strides[1:] == (frame.shape[2], 1)
-    return _core.to_grey(frame if packed else np.ascontiguousarray(frame))
+    return kernels.to_grey(frame if packed else np.ascontiguousarray(frame))
 
 
 def warp_affine_u8(
@@ -115,5 +115,5 @@ def warp_affine_u8(
     frame = image[:, :, None] if image.ndim == 2 else image
     if frame.strides[2] != 1:
         frame = np.ascontiguousarray(frame)
-    out: npt.NDArray[np.uint8] = _core.warp_inverse_u8(frame, inverse, width, height)
+    out: npt.NDArray[np.uint8] = kernels.warp_inverse_u8(frame, inverse, width, height)
     return out[:, :, 0] if image.ndim == 2 else out

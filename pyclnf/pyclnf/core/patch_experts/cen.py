@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ... import _core
+from ..._kernels import kernels
 from ...io import CENExpert, CENFile
 from ..arrays import frozen
 from .base import Float32Array
@@ -45,7 +45,7 @@ class CENExperts:
         self.mirror_landmarks = data.mirror_landmarks if mirror_landmarks is None else mirror_landmarks
         self.mirror_views = data.mirror_views if mirror_views is None else mirror_views
         self._experts = data.experts
-        self._banks: dict[int, _core.CenBank] = {}
+        self._banks: dict[int, kernels.CenBank] = {}
 
     def responses(
         self,
@@ -89,8 +89,8 @@ class CENExperts:
             out.setdefault(owner, (expert, []))[1].append((landmark, mirror))
         return list(out.values())
 
-    def _bank(self, view: int) -> _core.CenBank:
-        bank = _core.CenBank(self.visibility.shape[1])
+    def _bank(self, view: int) -> kernels.CenBank:
+        bank = kernels.CenBank(self.visibility.shape[1])
         for expert, targets in self.tasks(view):
             bank.add(_layers(expert), targets)
         return bank
