@@ -78,7 +78,7 @@ def nu_rlms(
         previous = shape
         # float32, because the node of the kernel's grid on which a landmark falls decides its shift
         place = to_reference.astype(f) @ (shape - base.astype(f)) + f(centre)
-        shifts = mean_shift(responses, *place, sigma)
+        shifts = mean_shift(responses, place[0], place[1], sigma)
         J = jacobian(model, g, p, rigid)  # noqa: N806 - the field's name
         right = (J * both[:, None]).T @ (to_image @ shifts).reshape(-1)
         if not rigid:
@@ -88,6 +88,6 @@ def nu_rlms(
         g, p = apply_update(g, p, np.zeros(len(right)) if step is None else step)
         p = np.clip(p, -3 * np.sqrt(eigenvalues), 3 * np.sqrt(eigenvalues))
         g, p = g.astype(f).astype(np.float64), p.astype(f).astype(np.float64)
-    likelihoods = np.where(visible, landmark_likelihood(responses, *place, sigma), NOT_VISIBLE)
+    likelihoods = np.where(visible, landmark_likelihood(responses, place[0], place[1], sigma), NOT_VISIBLE)
     mean = np.log(likelihoods[visible] + 1e-8).mean() if visible.any() else NOT_VISIBLE
     return g, p, likelihoods, float(mean)

@@ -47,7 +47,7 @@ class RunningMedian:
             median = values
         else:
             width = (self.high - self.low) / self.bins
-            median = self.low + self._median_bins() * width + 0.5 * width
+            median = np.asarray(self.low + self._median_bins() * width + 0.5 * width, np.float64)
         self.median[:] = np.maximum(median, self.floor)
 
     def reset(self) -> None:
