@@ -47,7 +47,12 @@ endif()
 #
 # A source exports its table as NATIVE_TABLE(name), see table.hpp; the module finds the tables with dispatch.hpp.
 
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT CMAKE_OSX_ARCHITECTURES MATCHES "arm64")
+# On a Mac either processor's code can be compiled; code for both at once has no sets.
+set(processor "${CMAKE_SYSTEM_PROCESSOR}")
+if(CMAKE_OSX_ARCHITECTURES)
+  set(processor "${CMAKE_OSX_ARCHITECTURES}")
+endif()
+if(processor MATCHES "^(x86_64|AMD64|amd64)$")
   set(NATIVE_X86 1)
 else()
   set(NATIVE_X86 0)
