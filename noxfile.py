@@ -114,7 +114,7 @@ def coverage(session):
     session.run("coverage", "json", "--quiet", "-o", "build/coverage.json")
     session.run("coverage", "report")
     if not session.posargs:
-        session.run("python", "tests/coverage_bars.py", "build/coverage.json")
+        session.run("python", ".ci/coverage_bars.py", "build/coverage.json")
 
 
 @nox.session
@@ -199,8 +199,11 @@ def lint(session):
 def review(session):
     """Check the repository itself: Scientific Python's rules, the citation, the workflows."""
     session.install(*_group("review"))
-    for package in ("", *(name.split("[")[0][2:] for name in PACKAGES)):
-        session.run("repo-review", *(("--package-dir", package) if package else ()), ".")
+    session.run("repo-review", ".")
+    # What the folders of the packages have of their own.
+    rules = "PY001,PY002,PY005,PP002,PP003,PP004,PP005"
+    for package in PACKAGES:
+        session.run("repo-review", "--package-dir", package.split("[")[0], "--select", rules, ".")
     session.run("cffconvert", "--validate", "-i", "CITATION.cff")
     session.run("zizmor", "--offline", "--no-progress", ".github")
     if shutil.which("actionlint"):  # no package of the index brings it; pre-commit runs it anyway
@@ -219,10 +222,20 @@ def bench_peers(session):
     session.run("python", "-m", "benchmarks.peers", *session.posargs)
 
 
+@nox.session(name="release-wheels")
+def release_wheels(session):
+    """Make source distributions and, with cibuildwheel, the wheels of this system that are published, in dist/."""
+    session.install("build", "cibuildwheel>=3")
+    for package in PACKAGES:
+        folder = package.split("[")[0]
+        session.run("python", "-m", "build", "--sdist", "--outdir", "dist", folder)
+        session.run("cibuildwheel", folder, "--output-dir", "dist")
+
+
 @nox.session(name="release-check")
 def release_check(session):
     """Check that a tag, the versions of the packages and CHANGELOG.md agree: `nox -s release-check -- v2.0.0`."""
-    session.run("python", "tests/release_check.py", *session.posargs)
+    session.run("python", ".ci/release_check.py", *session.posargs)
 
 
 @nox.session
