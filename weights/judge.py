@@ -141,7 +141,7 @@ def gaze_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
                         continue
                     fit = clnf.fit(image, box)
                     camera = Camera.for_size(image.shape[1], image.shape[0])
-                    pose = head_pose(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
+                    pose = head_pose(model, fit.params_global, fit.params_local, fit.landmarks, camera)
                     gaze = estimate_gaze(model, fit, pose, camera, image)
                     if gaze is None:
                         break

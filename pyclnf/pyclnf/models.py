@@ -13,7 +13,7 @@ from .choice import warn_of_choice
 from .errors import INSTALL_COMMAND, MissingModelError
 from .io.description import read_model_description, read_submodel_description
 from .manifest import package_manifest
-from .open_eyes import eyes_file
+from .open_arrays import open_files
 from .store import ModelStore
 
 __all__ = [
@@ -230,8 +230,8 @@ def landmark_files(main: PathLike) -> list[Path]:
     model = read_model_description(main)
     sub = read_submodel_description(model.landmark_detector)
     files = [model.path, sub.path, sub.pdm, *sub.ccnf, *sub.cen, *sub.svr]
-    optional = (sub.early_termination, model.validator, eyes_file(model.path))
-    files += [path for path in optional if path is not None]
+    files += [path for path in (sub.early_termination, model.validator) if path is not None]
+    files += open_files(model.path)
     for part in model.parts:
         files += landmark_files(part.path)
     return once(files)

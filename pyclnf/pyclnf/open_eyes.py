@@ -9,8 +9,6 @@ the gaze can be trusted. Everything is a handful of NumPy products.
 from __future__ import annotations
 
 import functools
-import io
-import math
 import os
 import zipfile
 from dataclasses import dataclass
@@ -22,11 +20,11 @@ import numpy.typing as npt
 
 from .errors import ModelFileError
 from .geometry import euler_to_matrix
+from .open_arrays import EYES_FILE, beside, read_arrays
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 
-EYES_FILE: Final = "eyes_open.npz"
 WINDOW: Final = (32, 48)  # rows, columns of the network's input
 WINDOW_WIDTH: Final = 37.0  # mm of the shape model that its columns span
 CORNERS: Final = ((36, 39), (42, 45))  # face landmarks at the corners of the eyes, image left first
@@ -36,7 +34,6 @@ OUTPUTS: Final = 2 + 2 * POINTS + 2  # gaze, points, opening, logit of the confi
 POINT_UNIT: Final = 10.0  # window px that a point's output of 1 means
 OPENING_UNIT: Final = 10.0  # mm that an opening's output of 1 means
 _SMALLEST_SPREAD = 1.0  # grey levels: a window flatter than this is not stretched
-_LARGEST_ARRAY = 4 << 20  # bytes of one weight array
 _ARRAYS = (
     "conv1",
     "bias1",
@@ -222,16 +219,7 @@ class OpenEyes:
     def from_file(cls, path: str | os.PathLike[str]) -> OpenEyes:
         """Read a network; ModelFileError if the file is not one."""
         try:
-            with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-                # sizes before anything is allocated
-                if any(entry.file_size > _LARGEST_ARRAY for entry in archive.infolist()):
-                    raise ValueError("an array is too large")
-                arrays = {}
-                there = {entry.filename for entry in archive.infolist()}
-                for name in _ARRAYS:
-                    if f"{name}.npy" in there:
-                        arrays[name] = _array(archive.read(f"{name}.npy"))
-            return cls(arrays)
+            return cls(read_arrays(path, _ARRAYS))
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise ModelFileError(path, 0, f"not an eye network: {error}") from error
 
@@ -246,7 +234,11 @@ class OpenEyes:
         return np.asarray(hidden @ a["dense2"] + a["offset2"], np.float32)
 
     def __call__(
-        self, image: npt.NDArray[Any], landmarks: npt.ArrayLike, params_global: npt.ArrayLike
+        self,
+        image: npt.NDArray[Any],
+        landmarks: npt.ArrayLike,
+        params_global: npt.ArrayLike,
+        head: Float64Array | None = None,
     ) -> EyesFound:
         """Look at both eyes of a fitted face.
 
@@ -257,9 +249,11 @@ class OpenEyes:
         landmarks : array_like, shape (68, 2)
         params_global : array_like, shape (6,)
             Scale, Euler angles and place of the fit.
+        head : ndarray, shape (3, 3), optional
+            Rotation of the head as if the camera looked straight at it; by default that of the fit.
         """
         pose = np.asarray(params_global, np.float64)
-        head = euler_to_matrix(pose[1:4])
+        head = euler_to_matrix(pose[1:4]) if head is None else head
         frames = eye_frames(landmarks, max(float(pose[0]), 1e-3), head)
         out = self.outputs(sample_windows(image, frames), head_inputs(head, frames.roll)).astype(np.float64)
         confidence = 1.0 / (1.0 + np.exp(-np.clip(out[:, -1], -30, 30)))
@@ -296,12 +290,6 @@ class OpenGaze:
     confidence: Float64Array
 
 
-def eyes_file(main_file: Path) -> Path | None:
-    """File of the eye network beside a model's main file; None where there is none."""
-    path = main_file.with_name(EYES_FILE)
-    return path if path.is_file() else None
-
-
 @functools.lru_cache(maxsize=4)
 def _loaded(path: Path, changed: int, size: int) -> OpenEyes:
     return OpenEyes.from_file(path)
@@ -309,7 +297,7 @@ def _loaded(path: Path, changed: int, size: int) -> OpenEyes:
 
 def eyes_beside(main_file: Path) -> OpenEyes | None:
     """Return the eye network beside a model's main file, loaded once for as long as the file stays the same."""
-    path = eyes_file(main_file)
+    path = beside(main_file, EYES_FILE)
     if path is None:
         return None
     state = path.stat()
@@ -322,6 +310,7 @@ def open_gaze(
     landmarks: npt.ArrayLike,
     params_global: npt.ArrayLike,
     camera: Any,
+    pose: npt.ArrayLike | None = None,
 ) -> OpenGaze | None:
     """Gaze of a fitted face in camera space; None where the fit has no size.
 
@@ -333,6 +322,8 @@ def open_gaze(
     params_global : array_like, shape (6,)
     camera : Camera
         Its fx, fy, cx, cy in px.
+    pose : array_like, shape (6,), optional
+        Of the head in camera space; without it, the head points where the fit says.
 
     Notes
     -----
@@ -342,11 +333,14 @@ def open_gaze(
     scale = float(np.asarray(params_global, np.float64)[0])
     if not np.isfinite(points).all() or not scale > 0:
         return None
-    found = eyes(image, points, params_global)
     corners = [points[list(pair)].mean(axis=0) for pair in CORNERS]
     middle = np.mean(corners, axis=0)
     ray = np.array([(middle[0] - camera.cx) / camera.fx, (middle[1] - camera.cy) / camera.fy, 1.0])
-    directions = found.directions @ _turn_to(ray / np.linalg.norm(ray)).T
+    turn = _turn_to(ray / np.linalg.norm(ray))
+    rotation = None if pose is None else np.asarray(pose, np.float64)[3:]
+    known = rotation is not None and bool(np.isfinite(rotation).all())
+    found = eyes(image, points, params_global, turn.T @ euler_to_matrix(rotation) if known else None)
+    directions = found.directions @ turn.T
     depth = camera.fx / scale
     flat = found.landmarks.reshape(-1, 2).astype(np.float64)
     spatial = np.column_stack(
@@ -361,20 +355,6 @@ def _turn_to(ray: Float64Array) -> Float64Array:
     x, y, z = ray
     k = 1.0 / (1.0 + z)
     return np.array([[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]])
-
-
-def _array(content: bytes) -> npt.NDArray[Any]:
-    """Array of floating point in the bytes of a .npy file; its size is checked against them first."""
-    stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("an array is in an unknown form")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    if dtype.kind != "f" or fortran:
-        raise ValueError("an array is not of floating point by rows")
-    rest = content[stream.tell() :]
-    if math.prod(shape) * dtype.itemsize != len(rest):
-        raise ValueError("an array is cut off")
-    return np.frombuffer(rest, dtype).reshape(shape)
 
 
 def joint_directions(gaze: Float64Array, confidence: Float64Array, share: float) -> Float64Array:

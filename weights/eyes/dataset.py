@@ -37,7 +37,7 @@ F64 = NDArray[np.float64]
 #: Corner to corner the drawn eye is 28.0 mm and the shape model's 25.7 mm.
 DRAWN_MM = 28.0 / 25.7
 UNSEEN_SKINS = ("f02", "f05", "m03", "m11")
-WINDOWS_OF_PICTURE = 2
+WINDOWS_OF_PICTURE = 6
 #: px a millimetre of the shape model: faces of 30 to 250 px between the outer eye corners.
 FINEST, COARSEST = 2.8, 0.34
 PLACE_NOISE_MM, SIZE_NOISE, ROLL_NOISE, HEAD_NOISE = 1.1, 0.06, 0.05, 0.07

@@ -20,7 +20,7 @@ from .mesh import load_parts
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
-SEED, PICTURES, PAIRS, EPOCHS = 11, 10000, 600, 40
+SEED, PICTURES, PAIRS, EPOCHS = 11, 48000, 600, 40
 #: How often an epoch takes each window of drawn eyes, and of real ones.
 SHARES = (1.0, 1.0)
 OWN_SHARE = 0.35  # of an eye's direction; the rest is that of both
