@@ -128,7 +128,9 @@ def _by_network(
 ) -> Gaze | None:
     """Gaze by the eye network beside the model; None without one."""
     network = eyes_beside(model.path)
-    found = None if network is None else open_gaze(network, image, fit.landmarks, fit.params_global, camera, pose)
+    found = (
+        None if network is None else open_gaze(network, image, fit.landmarks, fit.params_global, camera, pose)
+    )
     if found is None:
         return None
     angles = _angles(found.directions)

@@ -43,9 +43,7 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
         if any(entry.file_size > _LARGEST_ARRAY for entry in archive.infolist()):
             raise ValueError("an array is too large")
         there = {entry.filename for entry in archive.infolist()}
-        return {
-            name: _array(archive.read(f"{name}.npy")) for name in names if f"{name}.npy" in there
-        }
+        return {name: _array(archive.read(f"{name}.npy")) for name in names if f"{name}.npy" in there}
 
 
 def _array(content: bytes) -> npt.NDArray[Any]:

@@ -34,7 +34,7 @@ OUTPUTS: Final = 2 + 2 * POINTS + 2  # gaze, points, opening, logit of the confi
 POINT_UNIT: Final = 10.0  # window px that a point's output of 1 means
 OPENING_UNIT: Final = 10.0  # mm that an opening's output of 1 means
 _SMALLEST_SPREAD = 1.0  # grey levels: a window flatter than this is not stretched
-_ARRAYS = (
+ARRAYS: Final = (
     "conv1",
     "bias1",
     "conv2",
@@ -193,10 +193,10 @@ class OpenEyes:
     """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        missing = [name for name in _ARRAYS if name not in arrays]
+        missing = [name for name in ARRAYS if name not in arrays]
         if missing:
             raise ValueError(f"the eye network lacks {', '.join(missing)}")
-        self._arrays = {name: np.array(arrays[name], np.float32, order="C") for name in _ARRAYS}
+        self._arrays = {name: np.array(arrays[name], np.float32, order="C") for name in ARRAYS}
         if any(not np.isfinite(a).all() for a in self._arrays.values()):
             raise ValueError("the eye network has numbers that are not finite")
         a = self._arrays
@@ -219,7 +219,7 @@ class OpenEyes:
     def from_file(cls, path: str | os.PathLike[str]) -> OpenEyes:
         """Read a network; ModelFileError if the file is not one."""
         try:
-            return cls(read_arrays(path, _ARRAYS))
+            return cls(read_arrays(path, ARRAYS))
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             raise ModelFileError(path, 0, f"not an eye network: {error}") from error
 

@@ -2,7 +2,7 @@
 
 The open shape model follows a face so closely that a nod passes for a longer or shorter face, and the pose that is
 fitted together with the shape hardly moves. Here the landmarks are what counts: they are compared with the mean of
-scanned heads under every pose, and where heads differ from each other (:math:`\\Sigma`) a point counts less. This is
+scanned heads under every pose, and where heads differ from each other a point counts less. This is
 generalised least squares, without bias whoever the person is as long as persons differ as the scanned heads do.
 """
 
@@ -24,7 +24,8 @@ from .open_arrays import HEAD_FILE, beside, read_arrays
 Float64Array = npt.NDArray[np.float64]
 _ARRAYS: Final = ("points", "precision")
 _TRIALS: Final = 25
-_SMALL_STEP: Final = 1e-6  # radians, and shares of the distance
+_DIAGONAL: Final = np.diag_indices(6)
+_SMALL_STEP: Final = 3e-4  # radians, and shares of the distance; the error left is a tenth of it
 
 
 class _Pinhole(Protocol):
@@ -112,55 +113,51 @@ class HeadAnatomy:
         """
         points = np.asarray(landmarks, np.float64)
         focal, middle = np.array([camera.fx, camera.fy]), np.array([camera.cx, camera.cy])
-        rays = (points - middle) / focal
         turn, place = np.asarray(rotation, np.float64), np.asarray(translation, np.float64)
-        damping = 1e-4
+        depth, roll = place[2], np.arctan2(turn[1, 0], turn[0, 0])
+        upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+        rays = (points - middle) / focal
+        damping = 1e-6
         with np.errstate(all="ignore"):  # what is not finite is refused below
-            residual, slope = self._whitened(rays, turn, place)
+            residual, slope = self._whitened(rays, depth, upright, turn, place)
             cost = float(residual @ residual)
             for _ in range(_TRIALS):
                 gram = slope.T @ slope
-                gram[np.diag_indices(6)] *= 1 + damping
+                gram[_DIAGONAL] *= 1 + damping
                 try:
                     step = np.linalg.solve(gram, slope.T @ residual)
                 except np.linalg.LinAlgError:
                     break
-                turned, placed = _rotation(step[:3]) @ turn, place + step[3:] * place[2]
-                tried, new_slope = self._whitened(rays, turned, placed)
+                turned, placed = _rotation(step[:3]) @ turn, place + step[3:] * depth
+                tried, new_slope = self._whitened(rays, depth, upright, turned, placed)
                 new = float(tried @ tried)
-                if not (new <= cost and placed[2] > 0):
+                if new <= cost and placed[2] > 0:
+                    turn, place, residual, slope, cost = turned, placed, tried, new_slope, new
+                    damping /= 10
+                else:
                     damping *= 10
-                    if damping > 1e6:
-                        break
-                    continue
-                turn, place, residual, slope, cost = turned, placed, tried, new_slope, new
-                damping /= 10
-                if np.abs(step).max() < _SMALL_STEP:
+                if np.abs(step).max() < _SMALL_STEP or damping > 1e6:
                     break
             pose = np.concatenate([place, matrix_to_euler(turn)])
         return pose if np.isfinite(pose).all() and np.isfinite(cost) else np.full(6, np.nan)
 
     def _whitened(
-        self, rays: Float64Array, turn: Float64Array, place: Float64Array
+        self, rays: Float64Array, unit: float, upright: Float64Array, turn: Float64Array, place: Float64Array
     ) -> tuple[Float64Array, Float64Array]:
-        """Whitened distances (2 n,) and their slopes (2 n, 6) by a turn and a move in parts of the depth."""
+        """Whitened distances (2 n,) and their slopes (2 n, 6) by a turn and a move; moves count in parts of `unit`."""
         moved = self._points @ turn.T
         x, y, z = moved.T
         depth = z + place[2]
         seen = (moved[:, :2] + place[:2]) / depth[:, None]
-        nearer = (place[2] / depth)[:, None]
         out = np.zeros((len(rays), 2, 7))
-        out[:, :, 6] = (rays - seen) * place[2]
         # slope of a point in space, less what its depth changes
         out[:, 1, 0], out[:, 0, 1], out[:, 0, 2], out[:, 1, 2] = -z, z, -y, x
         out[:, :, 0] -= seen * y[:, None]
         out[:, :, 1] += seen * x[:, None]
-        out[:, 0, 3] = out[:, 1, 4] = place[2]
-        out[:, :, 5] = -seen * place[2]
-        out[:, :, :6] *= nearer[:, :, None]
-        roll = np.arctan2(turn[1, 0], turn[0, 0])
-        cos, sin = np.cos(roll), np.sin(roll)
-        upright = np.array([[cos, sin], [-sin, cos]])
+        out[:, 0, 3] = out[:, 1, 4] = unit
+        out[:, :, 5] = -seen * unit
+        out *= (unit / depth)[:, None, None]
+        out[:, :, 6] = (rays - seen) * unit
         white = self._root @ (upright @ out).reshape(2 * len(rays), 7)
         return white[:, 6], white[:, :6]
 

@@ -161,7 +161,7 @@ def head_pose(
     ----------
     model : LandmarkModel or PDM
         That made the fit. The open pack's model knows how heads differ and weighs the landmarks by it (see
-        :mod:`pyclnf.open_head`); with a shape model alone, and with OpenFace's models, the fitted shape is what is posed.
+        :mod:`pyclnf.open_head`). With a shape model alone, and with OpenFace's models, the fitted shape is posed.
     params_global, params_local : array_like
         Fit of the face.
     landmarks : array_like, shape (n, 2)

@@ -21,6 +21,8 @@ from pyclnf.open_eyes import (
     EyeFrames,
     sample_windows,
 )
+from pyclnf.open_head import HeadAnatomy
+from pyclnf.pose import Camera
 from weights.landmarks.data import centred, load_keypoints
 from weights.landmarks.labels import named_points
 from weights.landmarks.london import load_london, resized
@@ -47,6 +49,7 @@ _LOWER = (362, 382, 381, 380, 374, 373, 390, 249, 263)
 _UPPER_LEFT = (33, 246, 161, 160, 159, 158, 157, 173, 133)
 _LOWER_LEFT = (33, 7, 163, 144, 145, 153, 154, 155, 133)
 _IRISES = (468, 473)
+FAR = 1e6  # px of focal length: a camera so far away that sizes do not change with depth
 
 
 @dataclass(frozen=True)
@@ -165,14 +168,14 @@ def drawn_eyes(
     return EyeSet.of(rows)
 
 
-def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tuple[EyeSet, F64, F64]:
-    """Draw both eyes of ``count`` people: windows in pairs (left eye first), gaze (n, 3), head (n, 3, 3).
+def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tuple[EyeSet, F64, F64, F64]:
+    """Draw both eyes of ``count`` people: windows in pairs (left eye first), gaze (n, 3), head (n, 3, 3), px a mm (n,).
 
     The left eye is the mirror image of an eye drawn with the mirrored gaze and head.
     """
     renderer = EyeRenderer(parts)
     rng = np.random.default_rng(seed)
-    rows, gazes, heads = [], [], []
+    rows, gazes, heads, sizes = [], [], [], []
     mirror = np.array([-1.0, 1.0, 1.0])
     while len(gazes) < count:
         scene = random_scene(parts, skins, rng)
@@ -204,7 +207,8 @@ def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tup
             rows.append((window, view[0] + rng.normal(0, HEAD_NOISE / 2, 2), target, scene.skin))
         gazes.append(scene.gaze)
         heads.append(head)
-    return EyeSet.of(rows), np.array(gazes), np.array(heads)
+        sizes.append(density)
+    return EyeSet.of(rows), np.array(gazes), np.array(heads), np.array(sizes)
 
 
 def mesh_eye_points(mesh: F64) -> F64:
@@ -230,7 +234,18 @@ def mesh_eye_points(mesh: F64) -> F64:
     return out
 
 
-def real_eyes(data: Path, model: ShapeModel, london: Path | None, part: str, seed: int) -> EyeSet:
+def seen_head(anatomy: HeadAnatomy, points: F64, scale: float, euler: F64) -> F64:
+    """Rotation (3, 3) of a fitted face, px, seen from far away."""
+    camera = Camera(FAR, FAR, 0.0, 0.0)
+    depth = FAR / scale
+    start = np.append(points.mean(axis=0) / scale, depth)
+    pose = anatomy.pose(points, camera, euler_to_matrix(euler), start)
+    return euler_to_matrix(pose[3:] if np.isfinite(pose).all() else euler)
+
+
+def real_eyes(
+    data: Path, model: ShapeModel, anatomy: HeadAnatomy, london: Path | None, part: str, seed: int
+) -> EyeSet:
     """Cut out eyes of the crops of a part; for ``train`` also of the London people, who look into the lens.
 
     MediaPipe's irises and lids are their points.
@@ -245,7 +260,8 @@ def real_eyes(data: Path, model: ShapeModel, london: Path | None, part: str, see
     fits = fitted_faces(model, labels.fused[chosen])
     for k, index in enumerate(chosen):
         image = faces.grey(int(index)).astype(np.float32)
-        rows += _both(image, labels.fused[index], fits.scale[k], fits.euler[k],
+        head = seen_head(anatomy, labels.fused[index], fits.scale[k], fits.euler[k])
+        rows += _both(image, labels.fused[index], fits.scale[k], head,
                       mesh_eye_points(faces.mediapipe[index]), None, str(faces.persons[index]), rng)  # fmt: skip
     if part != "train" or london is None:
         return EyeSet.of(rows)
@@ -265,9 +281,8 @@ def real_eyes(data: Path, model: ShapeModel, london: Path | None, part: str, see
                 grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
                 fit = fitted_faces(model, flat[None, :68])
                 seen = mesh_eye_points(np.column_stack([flat[68:], mesh[:, 2]]))
-                rows += _both(
-                    grey, flat[:68], fit.scale[0], fit.euler[0], seen, np.zeros(2), f"london_{person}", rng
-                )
+                head = seen_head(anatomy, flat[:68], fit.scale[0], fit.euler[0])
+                rows += _both(grey, flat[:68], fit.scale[0], head, seen, np.zeros(2), f"london_{person}", rng)
     return EyeSet.of(rows)
 
 
@@ -275,13 +290,12 @@ def _both(
     image: F32,
     points: F64,
     scale: float,
-    euler: F64,
+    head: F64,
     seen: F64,
     gaze: F64 | None,
     source: str,
     rng: np.random.Generator,
 ) -> list[tuple[F32, F64, F64, str]]:
-    head = euler_to_matrix(euler)
     roll = float(np.arctan2(head[1, 0], head[0, 0]))
     forward = -head[:, 2]
     x = np.cos(roll) * forward[0] + np.sin(roll) * forward[1]

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from pyclnf.io import atomic_write
-from pyclnf.open_eyes import OpenEyes
+from pyclnf.open_arrays import HEAD_FILE, read_arrays
+from pyclnf.open_eyes import ARRAYS, OpenEyes
+from pyclnf.open_head import HeadAnatomy
 from weights.landmarks.prepare import load_model
 
 from .dataset import UNSEEN_SKINS, EyeSet, drawn_eyes, drawn_pairs, real_eyes
@@ -20,7 +22,7 @@ from .mesh import load_parts
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
-SEED, PICTURES, PAIRS, EPOCHS = 11, 48000, 600, 40
+SEED, PICTURES, PAIRS, EPOCHS = 11, 23000, 600, 16
 #: How often an epoch takes each window of drawn eyes, and of real ones.
 SHARES = (1.0, 1.0)
 OWN_SHARE = 0.35  # of an eye's direction; the rest is that of both
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=ROOT / "pyclnf" / "pyclnf" / "models_open" / "eyes_open.npz"
     )
+    parser.add_argument("--start", type=Path, help="file of a network that is trained on; it may be narrower")
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--threads", type=int, default=1)
@@ -61,15 +64,18 @@ def _draw(options: argparse.Namespace) -> None:
         if not path.exists():
             drawn_eyes(parts, piece, SEED + k, skins).save(path)
             LOG.info("piece %d", k)
-    pairs, gaze, heads = drawn_pairs(parts, PAIRS, SEED - 1, list(UNSEEN_SKINS))
+    pairs, gaze, heads, sizes = drawn_pairs(parts, PAIRS, SEED - 1, list(UNSEEN_SKINS))
     pairs.save(options.work / "eyes_pairs.npz")
-    np.savez(options.work / "eyes_pairs_truth.npz", gaze=gaze, heads=heads)
+    np.savez(options.work / "eyes_pairs_truth.npz", gaze=gaze, heads=heads, sizes=sizes)
 
 
 def _real(options: argparse.Namespace) -> None:
     model = load_model(options.work / "pdm.npz")
+    anatomy = HeadAnatomy.from_file(options.out.with_name(HEAD_FILE))
     for part in ("train", "validation"):
-        real_eyes(options.data, model, options.london, part, SEED).save(options.work / f"eyes_{part}.npz")
+        real_eyes(options.data, model, anatomy, options.london, part, SEED).save(
+            options.work / f"eyes_{part}.npz"
+        )
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -81,7 +87,8 @@ def _fit(options: argparse.Namespace) -> None:
     pieces = [EyeSet.load(path) for path in sorted(options.work.glob("eyes_drawn_*.npz"))]
     drawn = EyeSet(*(np.concatenate([getattr(p, f) for p in pieces]) for f in EyeSet.__dataclass_fields__))
     real = EyeSet.load(options.work / "eyes_train.npz")
-    net = train([drawn, real], list(SHARES), options.epochs, SEED, options.work / "eyes.pt")
+    start = None if options.start is None else read_arrays(options.start, ARRAYS)
+    net = train([drawn, real], list(SHARES), options.epochs, SEED, options.work / "eyes.pt", start)
     # what a window of an eye that looks into the lens gives: the eye's line of sight is not its axis
     eyes = OpenEyes(arrays_of(net, np.zeros(2), OWN_SHARE))
     lens = np.char.startswith(real.source, "london")
