@@ -25,7 +25,9 @@ Float64Array = npt.NDArray[np.float64]
 _ARRAYS: Final = ("points", "precision")
 _TRIALS: Final = 25
 _DIAGONAL: Final = np.diag_indices(6)
-_SMALL_STEP: Final = 3e-4  # radians, and shares of the distance; the error left is a tenth of it
+_SMALL_STEP: Final = (
+    1e-3  # radians, and shares of the distance: after such a step the error left is a tenth of it
+)
 
 
 class _Pinhole(Protocol):
@@ -129,6 +131,9 @@ class HeadAnatomy:
                 except np.linalg.LinAlgError:
                     break
                 turned, placed = _rotation(step[:3]) @ turn, place + step[3:] * depth
+                if np.abs(step).max() < _SMALL_STEP:
+                    turn, place = turned, placed
+                    break
                 tried, new_slope = self._whitened(rays, depth, upright, turned, placed)
                 new = float(tried @ tried)
                 if new <= cost and placed[2] > 0:
@@ -136,7 +141,7 @@ class HeadAnatomy:
                     damping /= 10
                 else:
                     damping *= 10
-                if np.abs(step).max() < _SMALL_STEP or damping > 1e6:
+                if damping > 1e6:
                     break
             pose = np.concatenate([place, matrix_to_euler(turn)])
         return pose if np.isfinite(pose).all() and np.isfinite(cost) else np.full(6, np.nan)
