@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED, PICTURES, PAIRS, EPOCHS = 11, 23000, 600, 16
 #: How often an epoch takes each window of drawn eyes, and of real ones.
 SHARES = (1.0, 1.0)
+OUTER_EYE_MM = 90.0
 OWN_SHARE = 0.35  # of an eye's direction; the rest is that of both
 STAGES = ("draw", "real", "fit", "evaluate")
 
@@ -105,7 +106,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     eyes = OpenEyes.from_file(options.out)
     pairs = EyeSet.load(options.work / "eyes_pairs.npz")
     with np.load(options.work / "eyes_pairs_truth.npz") as truth:
-        gaze, heads = truth["gaze"], truth["heads"]
+        gaze, heads, size = truth["gaze"], truth["heads"], truth["sizes"] * OUTER_EYE_MM
     error = eye_axes_error(eyes, pairs, gaze, heads)
     turn = np.degrees(np.arccos(np.clip(heads[:, 2, 2], -1, 1)))
     away = np.degrees(np.arccos(np.clip(-gaze[:, 2], -1, 1)))
@@ -122,6 +123,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     figures = {
         "drawn, within 20 degrees of head turn": float(error[turn <= 20].mean()),
         "drawn, beyond": float(error[turn > 20].mean()),
+        "by size, outer-eye distance below 60, 90, above, px (within 20 degrees; beyond)": [
+            float(error[(a <= size) & (size < b) & near].mean())
+            for near in (turn <= 20, turn > 20)
+            for a, b in ((0, 60), (60, 90), (90, 999))
+        ],
         "by gaze within 10, 20, 30, beyond, degrees from the lens": [
             float(error[(a <= away) & (away < b)].mean()) for a, b in ((0, 10), (10, 20), (20, 30), (30, 90))
         ],

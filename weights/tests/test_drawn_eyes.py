@@ -33,6 +33,7 @@ def scene(renderer: render.EyeRenderer) -> render.EyeScene:
     return replace(
         any_scene, shape=np.zeros(16), gaze=np.array([0.0, 0, -1]), head=(0.0, 0.0, 0.0), closing=0.0, iris_size=1.0,
         pupil_size=1.0, glasses=False, glints=0, lashes=0.0, iris="eyeball_brown", sclera=1.0, brightness=0.9,
+        follow=0.75, squint=0.0,
     )  # fmt: skip
 
 
