@@ -337,9 +337,10 @@ def open_gaze(
     middle = np.mean(corners, axis=0)
     ray = np.array([(middle[0] - camera.cx) / camera.fx, (middle[1] - camera.cy) / camera.fy, 1.0])
     turn = _turn_to(ray / np.linalg.norm(ray))
-    rotation = None if pose is None else np.asarray(pose, np.float64)[3:]
-    known = rotation is not None and bool(np.isfinite(rotation).all())
-    found = eyes(image, points, params_global, turn.T @ euler_to_matrix(rotation) if known else None)
+    head = None if pose is None else turn.T @ euler_to_matrix(np.asarray(pose, np.float64)[3:])
+    if head is not None and not np.isfinite(head).all():
+        head = None
+    found = eyes(image, points, params_global, head)
     directions = found.directions @ turn.T
     depth = camera.fx / scale
     flat = found.landmarks.reshape(-1, 2).astype(np.float64)
