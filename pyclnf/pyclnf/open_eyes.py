@@ -226,12 +226,17 @@ class OpenEyes:
     def outputs(self, windows: Float32Array, heads: Float32Array) -> Float32Array:
         """Raw outputs (n, 60) of windows (n, 32, 48), standardised here, and head directions (n, 2)."""
         a = self._arrays
+        return np.asarray(self.hidden(windows, heads) @ a["dense2"] + a["offset2"], np.float32)
+
+    def hidden(self, windows: Float32Array, heads: Float32Array) -> Float32Array:
+        """Values (n, k) of the layer before the last."""
+        a = self._arrays
         x = standardised(windows)[..., None]
         x = _convolved(x, self._kernels[0], a["bias1"], 5, 2)
         x = _convolved(x, self._kernels[1], a["bias2"], 3, 2)
         x = _convolved(x, self._kernels[2], a["bias3"], 3, 1)
-        hidden = np.maximum(x.reshape(len(x), -1) @ self._dense + heads @ a["dense1"][-2:] + a["offset1"], 0)
-        return np.asarray(hidden @ a["dense2"] + a["offset2"], np.float32)
+        flat = x.reshape(len(x), -1) @ self._dense + heads @ a["dense1"][-2:] + a["offset1"]
+        return np.asarray(np.maximum(flat, 0), np.float32)
 
     def __call__(
         self,
@@ -333,15 +338,11 @@ def open_gaze(
     scale = float(np.asarray(params_global, np.float64)[0])
     if not np.isfinite(points).all() or not scale > 0:
         return None
-    corners = [points[list(pair)].mean(axis=0) for pair in CORNERS]
-    middle = np.mean(corners, axis=0)
-    ray = np.array([(middle[0] - camera.cx) / camera.fx, (middle[1] - camera.cy) / camera.fy, 1.0])
-    turn = _turn_to(ray / np.linalg.norm(ray))
-    head = None if pose is None else turn.T @ euler_to_matrix(np.asarray(pose, np.float64)[3:])
+    head = None if pose is None else seen_along(points, camera, pose)
     if head is not None and not np.isfinite(head).all():
         head = None
     found = eyes(image, points, params_global, head)
-    directions = found.directions @ turn.T
+    directions = found.directions @ _turn_to_eyes(points, camera).T
     depth = camera.fx / scale
     flat = found.landmarks.reshape(-1, 2).astype(np.float64)
     spatial = np.column_stack(
@@ -349,6 +350,19 @@ def open_gaze(
          np.full(len(flat), depth)]
     )  # fmt: skip
     return OpenGaze(directions, found.landmarks.reshape(-1, 2), spatial, found.opening, found.confidence)
+
+
+def seen_along(landmarks: npt.ArrayLike, camera: Any, pose: npt.ArrayLike) -> Float64Array:
+    """Rotation (3, 3) of a head with a pose (6,) in camera space as if the camera looked straight at its eyes."""
+    turn = _turn_to_eyes(np.asarray(landmarks, np.float64), camera)
+    return np.asarray(turn.T @ euler_to_matrix(np.asarray(pose, np.float64)[3:]))
+
+
+def _turn_to_eyes(points: Float64Array, camera: Any) -> Float64Array:
+    corners = [points[list(pair)].mean(axis=0) for pair in CORNERS]
+    middle = np.mean(corners, axis=0)
+    ray = np.array([(middle[0] - camera.cx) / camera.fx, (middle[1] - camera.cy) / camera.fy, 1.0])
+    return _turn_to(ray / np.linalg.norm(ray))
 
 
 def _turn_to(ray: Float64Array) -> Float64Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pyclnf import CLNF
+from pyclnf.clnf import load_model as load_landmarks
 from pyclnf.geometry import euler_to_matrix
 from pyclnf.open_eyes import (
     MIRROR,
@@ -19,13 +22,18 @@ from pyclnf.open_eyes import (
     WINDOW,
     WINDOW_WIDTH,
     EyeFrames,
+    OpenEyes,
+    eye_frames,
+    head_inputs,
     sample_windows,
+    seen_along,
 )
 from pyclnf.open_head import HeadAnatomy
-from pyclnf.pose import Camera
+from pyclnf.pose import Camera, head_pose
+from pymtcnn import MTCNN
 from weights.landmarks.data import centred, load_keypoints
 from weights.landmarks.labels import named_points
-from weights.landmarks.london import load_london, resized
+from weights.landmarks.london import LondonSet, load_london, resized
 from weights.landmarks.pdm import ShapeModel
 from weights.landmarks.prepare import london_people, make_labels
 from weights.landmarks.sampling import fitted_faces
@@ -67,6 +75,10 @@ class EyeSet:
     def save(self, path: Path) -> None:
         """Keep the set as an .npz file."""
         np.savez(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+
+    def part(self, chosen: NDArray[np.bool_]) -> EyeSet:
+        """Return the chosen windows."""
+        return EyeSet(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
     @classmethod
     def load(cls, path: Path) -> EyeSet:
@@ -284,6 +296,26 @@ def real_eyes(
                 head = seen_head(anatomy, flat[:68], fit.scale[0], fit.euler[0])
                 rows += _both(grey, flat[:68], fit.scale[0], head, seen, np.zeros(2), f"london_{person}", rng)
     return EyeSet.of(rows)
+
+
+def lens_outputs(eyes: OpenEyes, london: LondonSet, people: Sequence[str]) -> F64:
+    """Gaze (n, 2) that the network sees in each eye of people who look into the lens, as the product fits them."""
+    model, found = load_landmarks("open"), []
+    fitter, detector = CLNF(model), MTCNN()
+    for person in people:
+        for smiling in (False, True):
+            image = london.image(person, smiling)
+            seen = detector.detect(image)
+            if not seen:
+                continue
+            fit = fitter.fit(image, max(seen, key=lambda d: d.score).box)
+            camera = Camera.for_size(image.shape[1], image.shape[0])
+            pose = head_pose(model, fit.params_global, fit.params_local, fit.landmarks, camera)
+            head = seen_along(fit.landmarks, camera, pose)
+            frames = eye_frames(fit.landmarks, float(fit.params_global[0]), head)
+            out = eyes.outputs(sample_windows(image, frames), head_inputs(head, frames.roll))
+            found += out[:, :2].astype(np.float64).tolist()
+    return np.array(found)
 
 
 def _both(

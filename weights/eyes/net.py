@@ -22,6 +22,7 @@ START_NOISE = 0.02  # of the weights of units that a network which is trained on
 #: Weights of the parts of the loss: gaze, points, opening, confidence.
 GAZE, POINTS, OPENING, CONFIDENCE = 30.0, 8.0, 4.0, 0.15
 NOISE_BANK = 1 << 21  # normal values that are drawn once
+FAR_OFF = 0.2  # sine of an angle beyond which a window hardly counts when the last layer is solved anew
 TRUSTED_DEGREES = 12.0  # a gaze within this counts as seen
 PUPIL_WEIGHT = 0.3  # pupils are often too small or too dark to see
 
@@ -162,6 +163,38 @@ def train(
     return net
 
 
+def refitted(
+    arrays: dict[str, NDArray[np.generic]], drawn: EyeSet, lens: EyeSet, share: float
+) -> dict[str, NDArray[np.generic]]:
+    """Solve the last layer's two rows of gaze anew, for drawn eyes and real ones that look into the lens.
+
+    Drawn eyes alone leave real people's gaze scattered; the real ones together weigh `share` of what the drawn ones do.
+    Weighted least squares that trusts far-off windows less, held to the trained rows by a ridge.
+    """
+    eyes = OpenEyes(arrays)
+    before = np.vstack([arrays["dense2"][:, :2], arrays["offset2"][:2]]).astype(np.float64)
+    x, y, weight = [], [], []
+    known = np.flatnonzero(~np.isnan(drawn.targets[:, 0]))
+    for windows, chosen, total in ((drawn, known, 1.0), (lens, np.arange(len(lens.windows)), share)):
+        hidden = [
+            eyes.hidden(windows.windows[part].astype(np.float32), windows.heads[part])
+            for part in np.array_split(chosen, max(len(chosen) // 500, 1))
+        ]
+        x.append(np.column_stack([np.concatenate(hidden), np.ones(len(chosen))]).astype(np.float64))
+        y.append(windows.targets[chosen, :2].astype(np.float64))
+        weight.append(np.full(len(chosen), total / len(chosen)))
+    inputs, wanted, weights = np.concatenate(x), np.concatenate(y), np.concatenate(weight)
+    weights /= 1 + (np.linalg.norm(inputs @ before - wanted, axis=1) / FAR_OFF) ** 2
+    gram = (inputs * weights[:, None]).T @ inputs
+    ridge = 1e-3 * np.trace(gram) / len(gram)
+    solved = np.linalg.solve(
+        gram + ridge * np.eye(len(gram)), (inputs * weights[:, None]).T @ wanted + ridge * before
+    )
+    dense, offset = (np.array(arrays[name], np.float64) for name in ("dense2", "offset2"))
+    dense[:, :2], offset[:2] = solved[:-1], solved[-1]
+    return {**arrays, "dense2": dense.astype(np.float16), "offset2": offset.astype(np.float16)}
+
+
 def varied(
     windows: NDArray[np.uint8], rng: np.random.Generator, noise: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -210,4 +243,4 @@ def eye_axes_error(eyes: OpenEyes, pairs: EyeSet, gaze: F64, heads: F64) -> F64:
     return error
 
 
-__all__ = ["EyeNet", "arrays_of", "eye_axes_error", "start_from", "train", "varied"]
+__all__ = ["EyeNet", "arrays_of", "eye_axes_error", "refitted", "start_from", "train", "varied"]

@@ -15,9 +15,10 @@ from pyclnf.io import atomic_write
 from pyclnf.open_arrays import HEAD_FILE, read_arrays
 from pyclnf.open_eyes import ARRAYS, OpenEyes
 from pyclnf.open_head import HeadAnatomy
-from weights.landmarks.prepare import load_model
+from weights.landmarks.london import load_london
+from weights.landmarks.prepare import load_model, london_people
 
-from .dataset import UNSEEN_SKINS, EyeSet, drawn_eyes, drawn_pairs, real_eyes
+from .dataset import UNSEEN_SKINS, EyeSet, drawn_eyes, drawn_pairs, lens_outputs, real_eyes
 from .mesh import load_parts
 
 LOG = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED, PICTURES, PAIRS, EPOCHS = 11, 23000, 600, 16
 #: How often an epoch takes each window of drawn eyes, and of real ones.
 SHARES = (1.0, 1.0)
+LENS_SHARE = 1.0  # of real eyes that look into the lens, in the last layer's rows of gaze
 OUTER_EYE_MM = 90.0
 OWN_SHARE = 0.35  # of an eye's direction; the rest is that of both
 STAGES = ("draw", "real", "fit", "evaluate")
@@ -82,7 +84,7 @@ def _real(options: argparse.Namespace) -> None:
 def _fit(options: argparse.Namespace) -> None:
     import torch
 
-    from .net import arrays_of, train
+    from .net import arrays_of, refitted, train
 
     torch.set_num_threads(options.threads)
     pieces = [EyeSet.load(path) for path in sorted(options.work.glob("eyes_drawn_*.npz"))]
@@ -90,14 +92,14 @@ def _fit(options: argparse.Namespace) -> None:
     real = EyeSet.load(options.work / "eyes_train.npz")
     start = None if options.start is None else read_arrays(options.start, ARRAYS)
     net = train([drawn, real], list(SHARES), options.epochs, SEED, options.work / "eyes.pt", start)
-    # what a window of an eye that looks into the lens gives: the eye's line of sight is not its axis
-    eyes = OpenEyes(arrays_of(net, np.zeros(2), OWN_SHARE))
-    lens = np.char.startswith(real.source, "london")
-    out = eyes.outputs(real.windows[lens].astype(np.float32), real.heads[lens])
-    centre = np.median(out[:, :2], axis=0)
-    LOG.info("lens: centre %s, spread %s", centre, out[:, :2].std(axis=0))
+    lens = real.part(np.char.startswith(real.source, "london"))
+    arrays = refitted(arrays_of(net, np.zeros(2), OWN_SHARE), drawn, lens, LENS_SHARE)
+    # what an eye that looks into the lens gives: the eye's line of sight is not its axis
+    seen = lens_outputs(OpenEyes(arrays), load_london(options.data / "london"), london_people("train"))
+    arrays["centre"] = np.median(seen, axis=0).astype(np.float16)
+    LOG.info("lens: centre %s, spread %s", arrays["centre"], seen.std(axis=0))
     with atomic_write(options.out) as file:
-        np.savez(file, **arrays_of(net, centre, OWN_SHARE))
+        np.savez(file, **arrays)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
