@@ -23,7 +23,7 @@ from .mesh import load_parts
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
-SEED, PICTURES, PAIRS, EPOCHS = 11, 23000, 600, 16
+SEED, PICTURES, PAIRS, EPOCHS = 11, 23000, 600, 26
 #: How often an epoch takes each window of drawn eyes, and of real ones.
 SHARES = (1.0, 1.0)
 LENS_SHARE = 1.0  # of real eyes that look into the lens, in the last layer's rows of gaze

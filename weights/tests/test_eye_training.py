@@ -13,6 +13,7 @@ from pyclnf.models import open_model_path
 from pyclnf.open_arrays import EYES_FILE, read_arrays
 from pyclnf.open_eyes import ARRAYS, OpenEyes
 from weights.eyes import net
+from weights.eyes.dataset import EyeSet
 
 
 def test_wider_network_starts_with_the_outputs_of_the_narrower_one(monkeypatch):
@@ -41,3 +42,20 @@ def test_unknown_targets_do_not_pull():
     net.losses(out, target).backward()
     moved = torch.nonzero(out.grad.abs().sum(dim=0)).ravel().tolist()
     assert moved == [4]
+
+
+def test_solving_gaze_anew_gathers_real_eyes_and_leaves_the_other_outputs():
+    arrays = read_arrays(open_model_path().with_name(EYES_FILE), ARRAYS)
+    rng = np.random.default_rng(1)
+    windows = rng.integers(0, 255, (900, 32, 48)).astype(np.uint8)
+    heads = rng.normal(0, 0.3, (900, 2)).astype(np.float32)
+    seen = OpenEyes(arrays).outputs(windows.astype(np.float32), heads)
+    everything = EyeSet(windows, heads, seen.copy(), np.array(["m01"] * 900))
+    lens = everything.part(np.arange(900) < 60)
+    lens.targets[:, :2] = 0.0
+    solved = net.refitted(arrays, everything.part(np.arange(900) >= 60), lens, 1.0)
+    found = OpenEyes(solved).outputs(windows.astype(np.float32), heads)
+    np.testing.assert_array_equal(found[:, 2:], seen[:, 2:])
+    assert np.linalg.norm(found[:60, :2], axis=1).mean() < 0.8 * np.linalg.norm(seen[:60, :2], axis=1).mean()
+    drift = np.linalg.norm(found[60:, :2] - seen[60:, :2], axis=1).mean()
+    assert drift < np.linalg.norm(seen[60:, :2], axis=1).mean()
