@@ -62,6 +62,8 @@ class HeadAnatomy:
         missing = [name for name in _ARRAYS if name not in arrays]
         if missing:
             raise ValueError(f"the heads' anatomy lacks {', '.join(missing)}")
+        if any(arrays[name].dtype.kind != "f" for name in _ARRAYS):
+            raise ValueError("the heads' anatomy is not of floating point")
         self._points = np.array(arrays["points"], np.float64, order="C")
         precision = np.array(arrays["precision"], np.float64)
         n = len(self._points)
