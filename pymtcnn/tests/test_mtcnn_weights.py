@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pymtcnn import DetectorWeights, PyMTCNNError, WeightsError, load_weights, packaged
 from pymtcnn.dat import read_dat
-from pymtcnn.weights import Convolution, FullyConnected, NetworkWeights, PReLU
+from pymtcnn.networks import Convolution, FullyConnected, NetworkWeights, PReLU
 
 NAMES = ("PNet", "RNet", "ONet")
 
