@@ -5,8 +5,6 @@
 """Sessions for development: `nox -l` lists them."""
 
 import os
-import shutil
-
 import re
 import shutil
 import sys
