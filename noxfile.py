@@ -228,12 +228,14 @@ def wheels(session):
 
 @nox.session
 def version(session):
-    """Set the version of the four packages: `nox -s version -- 2.1.0`; without a number it is printed."""
+    """Set the version of packages and citation: `nox -s version -- 2.1.0`; without a number it is printed."""
     files = [Path(name, name, "__init__.py") for name in NAMES]
     pattern = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
     for number in session.posargs[:1]:
         for file in files:
             file.write_text(pattern.sub(f'__version__ = "{number}"', file.read_text()))
+        citation = Path("CITATION.cff")
+        citation.write_text(re.sub(r"(?m)^version: .+$", f"version: {number}", citation.read_text()))
     session.log(", ".join(f"{file.parent.name} {pattern.search(file.read_text())[1]}" for file in files))
 
 
@@ -302,6 +304,7 @@ def architecture(session):
 @nox.session(name="bench-peers")
 def bench_peers(session):
     """Compare with other packages, each in an environment of its own; writes docs/benchmarks-peers.md."""
+    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau")
     session.run("python", "-m", "benchmarks.peers", *session.posargs)
 
 

@@ -1,8 +1,8 @@
 """Compare with the packages that people could use instead: ``nox -s bench-peers``; writes docs/benchmarks-peers.md.
 
 Each peer is installed from the package index into an environment of its own and runs a probe of `peer_probes/` on the
-same frames. What a peer needs beside its packages (models) is used if it is given, and never downloaded: where it lacks,
-the table says so.
+same frames. What a peer needs beside its packages (models) is used if it is given, and never downloaded: where it
+lacks, the table says so.
 """
 
 from __future__ import annotations
@@ -34,6 +34,15 @@ OURS = ("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau")
 VERSION_1 = ("pyfaceau==1.4.1", "pyclnf==0.4.1", "pymtcnn==1.2.0", "pyfhog==0.1.5")
 LIMIT = 1800  # s for an installation or a probe
 AUS = tuple(name for name in BLENDSHAPES if name != "AU28")
+
+
+WORDS = """\
+Each package runs in an environment of its own, with its default threads, on the same frames, decoded by OpenCV.
+Start-up is the time from the start of Python to the first result, the size that of everything that pip installs.
+Agreement is with the C++ OpenFace's table of the same video, or with the known action units of `demo.mp4`, an animated
+portrait: mean distance of the 68 landmarks, mean correlation of the intensities that move (frame by frame, before any
+final pass), and how boxes overlap with the extent of the reference's landmarks. MediaPipe's blendshapes are summed to
+action units as `weights/au/labels.py` says."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +80,8 @@ class Peer:
 PEERS = (
     Peer("pyfaceau 2, OpenFace's models", "landmarks, pose, AUs", "ours", OURS, "ours", "openface_models"),
     Peer("pyfaceau 2, open models", "landmarks, pose, AUs", "ours", OURS, "ours"),
-    Peer("pyfaceau 1.4.1, pyclnf 0.4.1", "landmarks, pose, AUs", "version-1", VERSION_1, "pyfaceau_1", "openface_models",
-         hint="it needs OpenFace's four CE-CLM patch experts, 430 MB"),
+    Peer("pyfaceau 1.4.1, pyclnf 0.4.1", "landmarks, pose, AUs", "version-1", VERSION_1, "pyfaceau_1",
+         "openface_models", hint="it needs OpenFace's four CE-CLM patch experts, 430 MB"),
     Peer("MediaPipe Face Landmarker", "478 points, blendshapes", "mediapipe", ("mediapipe",), "mediapipe_landmarker",
          "mediapipe_model"),
     Peer("py-feat", "landmarks, pose, AUs",
@@ -279,18 +288,15 @@ def page(rows: list[Row], sizes: dict[str, int], arguments: argparse.Namespace) 
         "",
         f"{_machine()}, {datetime.date.today():%Y-%m-%d}. {arguments.note}".rstrip(),
         "",
-        "Each package runs in an environment of its own, with its default threads, on the same frames, decoded by OpenCV.",
-        "Start-up is the time from the start of Python to the first result. The size is that of everything that pip installs.",
-        "Agreement is with the C++ OpenFace's table of the same video; with the known action units where the clip is `demo.mp4`, an",
-        "animated portrait. Values are those of each frame as it comes, before any final pass. A box is compared with the extent of the",
-        "reference's landmarks; MediaPipe's blendshapes are summed to action units as `weights/au/labels.py` says.",
+        *WORDS.splitlines(),
     ]
     for clip in dict.fromkeys(row.clip for row in rows):
         out += [
             "",
             f"## {clip}, at most {arguments.frames} frames",
             "",
-            "| package | does | frames/s | processor time a frame, ms | start-up, s | peak memory, MB | installed, MB | agreement |",
+            "| package | does | frames/s | processor time a frame, ms | start-up, s | peak memory, MB | installed, MB "
+            "| agreement |",
             "|---|---|---|---|---|---|---|---|",
         ]
         for row in rows:

@@ -57,7 +57,7 @@ PARTS = (
     Part("pyfaceau", "One face: its values", "faces analyser analysis alignment features prediction "
          "result", 5, 220, 430),
     Part("pyfaceau", "Pictures come in", "video turned live inputs containers detectors", 6, 660, 440),
-    Part("pyfaceau", "Words for everybody", "errors action_units quality progress state", 7, 890, 210),
+    Part("pyfaceau", "Words for everybody", "errors action_units quality kernels progress state", 7, 890, 210),
     Part("pyclnf", "Trackers", "tracking multi clnf identity cli", 8, 0, 200),
     Part("pyclnf", "Fit, pose, gaze", "core fit config pose gaze geometry image picture overlap open_eyes "
          "instructions", 10, 0, 640),
@@ -68,7 +68,7 @@ PARTS = (
     Part("pymtcnn", "Engines", "engines backends cascade cache instructions", 10, 660, 210),
     Part("pymtcnn", "Networks, boxes", "networks weights dat packaged boxes pyramid detection image "
          "errors", 11, 660, 210),
-    Part("pyfhog", "HOG", "fhog fhog_numpy", 9, 220, 130),
+    Part("pyfhog", "HOG", "fhog fhog_numpy kernels", 9, 220, 130),
 )  # fmt: skip
 OF_ALL_LAYERS = ("pyfaceau.migration",)  # old names of things of every layer
 _DRAWN = tuple(part for part in PARTS if part.width)

@@ -1,4 +1,4 @@
-"""dlib's frontal face detector (HOG), which brings its own model; its landmarks need a file that is not in the package."""
+"""dlib's frontal face detector (HOG), which brings its own model."""
 
 import cv2
 import dlib

@@ -1,4 +1,4 @@
-"""This project's face detector alone: a search in every frame, without tracking."""
+"""Our face detector alone: a search in every frame, without tracking."""
 
 import watch
 

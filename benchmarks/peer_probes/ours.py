@@ -1,4 +1,4 @@
-"""This project: a whole analysis of each frame as it comes."""
+"""Our pipeline: a whole analysis of each frame as it comes."""
 
 import watch
 

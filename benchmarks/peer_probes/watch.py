@@ -1,8 +1,9 @@
 """What every probe measures; runs in the peer's own environment, so it needs nothing but Python.
 
-A probe is called as ``python PROBE.py VIDEO FRAMES OUT.json STARTED [ASSET]``: it analyses at most FRAMES frames, and writes
-frames a second, processor time a frame, seconds from STARTED (``time.time()`` of the caller) to the first result, and
-the most memory that it had. ``values`` is what can be compared: intensities, landmarks or boxes, one entry a frame.
+A probe is called as ``python PROBE.py VIDEO FRAMES OUT.json STARTED [ASSET]``: it analyses at most FRAMES frames, and
+writes frames a second, processor time a frame, seconds from STARTED (``time.time()`` of the caller) to the first
+result, and the most memory that it had. ``values`` is what can be compared: intensities, landmarks or boxes, one
+entry a frame.
 """
 
 from __future__ import annotations
