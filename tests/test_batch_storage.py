@@ -23,6 +23,8 @@ from pyfaceau.batch.worker import analyse_job
 from pyfaceau.errors import BatchError
 from pyfaceau.video import open_video
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):

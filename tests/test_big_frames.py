@@ -13,6 +13,8 @@ from pyfaceau import FullPythonAUPipeline
 from pyfaceau.demo import DEMO_CLIP
 from pyfaceau.video import VideoFile
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 40
 GROUPS = ("gaze", "eye_landmarks", "pose", "landmarks", "landmarks_3d", "pdm", "aus")
 

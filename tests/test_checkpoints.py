@@ -20,6 +20,8 @@ from pyfaceau.checkpoint import read_checkpoint, write_checkpoint
 from pyfaceau.errors import CheckpointError
 from pyfaceau.video import open_video
 
+pytestmark = pytest.mark.slow
+
 CLIP = Path(pyfaceau.demo.__file__).parent / "data" / "demo.mp4"
 CUTS = 20
 FRAMES = 44

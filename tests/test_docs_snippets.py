@@ -18,6 +18,8 @@ from doc_snippets import Command, Snippet, commands, read_snippets
 
 from pyfaceau.demo import DEMO_CLIP
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
     path.relative_to(REPOSITORY).as_posix()

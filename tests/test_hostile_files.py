@@ -12,6 +12,8 @@ import pytest
 from fuzz.mutations import mutations
 from fuzz.parsers import OWN_ERRORS, PARSERS
 
+pytestmark = pytest.mark.slow
+
 CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 EXECUTIONS = 150  # of each parser
 # What reading takes whatever the file: buffers, and the models that are read beside it.

@@ -306,7 +306,7 @@ def test_record_names_everything_that_numbers_depend_on(pipeline, frames, folder
     record = json.loads(json.dumps(table.attrs))
     assert set(record["versions"]) >= {"pyfaceau", "pyclnf", "pymtcnn", "pyfhog", "numpy", "opencv", "python"}
     assert record["versions"]["av.libavcodec"]
-    assert set(record["instruction_sets"]) == {"pyclnf", "pymtcnn"}
+    assert set(record["instruction_sets"]) == {"pyclnf", "pymtcnn", "pyfhog", "pyfaceau"}
     assert record["options"]["wild"] is False
     assert record["camera"]["guessed"] == ["fx", "fy", "cx", "cy"]
     assert record["decoder"]["reader"] == "images"

@@ -121,6 +121,10 @@ class ModelChoiceWarning(UserWarning):
     """
 
 
+class SlowKernelsWarning(UserWarning):
+    """Nothing was compiled when the package was installed, so the NumPy form of its kernels runs."""
+
+
 class ModelInstallError(PyCLNFError):
     """Model files could not be installed; the message says which, and why.
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from ._kernels import kernels
 
 LARGEST_SIDE = 8192  # px of a warped image; one of this size takes seconds
 
@@ -107,7 +107,7 @@ def to_grey(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if frame.ndim == 2:
         return np.ascontiguousarray(frame)
     packed = frame.strides[1:] == (frame.shape[2], 1)
-    return _core.to_grey(frame if packed else np.ascontiguousarray(frame))
+    return kernels.to_grey(frame if packed else np.ascontiguousarray(frame))
 
 
 def warp_affine_u8(image: Frame, matrix: npt.ArrayLike, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
@@ -153,7 +153,7 @@ def warp_affine_u8(image: Frame, matrix: npt.ArrayLike, size: tuple[int, int]) -
     frame = part[:, :, None] if part.ndim == 2 else part
     if frame.strides[2] != 1:
         frame = np.ascontiguousarray(frame)
-    out: npt.NDArray[np.uint8] = _core.warp_inverse_u8(frame, inverse, width, height, left, top)
+    out: npt.NDArray[np.uint8] = kernels.warp_inverse_u8(frame, inverse, width, height, left, top)
     return out[:, :, 0] if part.ndim == 2 else out
 
 

@@ -122,6 +122,7 @@ def test_digits_are_not_grouped_as_in_python(tmp_path):
         models.TextReader(path).matrix()
 
 
+@pytest.mark.slow
 def test_text_takes_a_small_multiple_of_its_size(tmp_path):
     path = tmp_path / "matrix"
     path.write_text("1\n500000\n5\n" + "1 " * 500_000)

@@ -17,7 +17,7 @@ CITATIONS: Mapping[str, str] = MappingProxyType(
         "clnf": "Baltrušaitis, T., Robinson, P., & Morency, L.-P. (2013). Constrained local neural fields for "
         "robust facial landmark detection in the wild. IEEE International Conference on Computer Vision "
         "Workshops, 354-361.",
-        "action units": "Baltrušaitis, T., Mahmoud, M., & Robinson, P. (2015). Cross-dataset learning and person- "
+        "action units": "Baltrušaitis, T., Mahmoud, M., & Robinson, P. (2015). Cross-dataset learning and person-"
         "specific normalisation for automatic action unit detection. IEEE FG, Facial Expression "
         "Recognition and Analysis Challenge.",
         "gaze": "Wood, E., Baltrušaitis, T., Zhang, X., Sugano, Y., Robinson, P., & Bulling, A. (2015). "
@@ -25,6 +25,8 @@ CITATIONS: Mapping[str, str] = MappingProxyType(
         "on Computer Vision, 3756-3764.",
         "detector": "Zhang, K., Zhang, Z., Li, Z., & Qiao, Y. (2016). Joint face detection and alignment using "
         "multitask cascaded convolutional networks. IEEE Signal Processing Letters, 23(10), 1499-1503.",
+        "FACS": "Ekman, P., Friesen, W. V., & Hager, J. C. (2002). Facial Action Coding System (2nd ed.). "
+        "Research Nexus.",
     }
 )
 _LANDMARKS = {"ceclm": "CE-CLM", "clnf": "CLNF"}

@@ -15,7 +15,7 @@ import pyclnf
 import pyfhog
 import pymtcnn
 
-from . import __version__
+from . import __version__, kernels
 
 if TYPE_CHECKING:
     from pyclnf import Camera
@@ -54,14 +54,19 @@ def versions() -> dict[str, str]:
 
 
 def instruction_sets() -> dict[str, str]:
-    """Name the instruction set that runs in each compiled part.
+    """Name the instruction set that runs in each package: ``"numpy"`` where nothing was compiled, or by request.
 
     Returns
     -------
     dict of str to str
         By package.
     """
-    return {"pyclnf": pyclnf.instruction_set(), "pymtcnn": pymtcnn.instruction_set()}
+    return {
+        "pyclnf": pyclnf.instruction_set(),
+        "pymtcnn": pymtcnn.instruction_set(),
+        "pyfhog": pyfhog.instruction_set(),
+        "pyfaceau": kernels.instruction_set(),
+    }
 
 
 def camera_record(camera: Camera, known: Intrinsics) -> dict[str, Any]:

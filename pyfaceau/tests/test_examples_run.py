@@ -12,6 +12,8 @@ from matplotlib import pyplot
 
 from pyfaceau import FaceTable, findings, plots
 
+pytestmark = pytest.mark.slow
+
 matplotlib.use("Agg")
 MODULES = (
     "citing",

@@ -81,6 +81,7 @@ def test_accessor_survives_parquet(tmp_path):
     pd.testing.assert_frame_equal(back.face.summary(), made_up().face.summary())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first", ["import pandas\nimport pyfaceau", "from pyfaceau import read_table\nimport pandas"]
 )

@@ -221,10 +221,10 @@ def test_two_hours_are_summarised_in_seconds():
     others = pd.DataFrame(np.zeros((714 - 5 - len(UNITS), n)).T, copy=False)
     table = pd.concat([recording(n), pd.DataFrame(units.T, columns=UNITS), others.add_prefix("c")], axis=1)
     assert table.shape == (n, 714)
-    begin = time.perf_counter()
+    begin = time.process_time()
     np.sort(units[:4].ravel())  # how fast this machine is at the moment: some 0.06 s when nothing else runs
-    machine = max(time.perf_counter() - begin, 0.05) / 0.06
-    begin = time.perf_counter()
+    machine = max(time.process_time() - begin, 0.05) / 0.06
+    begin = time.process_time()
     found = table.face.summary()
-    assert time.perf_counter() - begin < 2 * max(machine, 1)
+    assert time.process_time() - begin < 2 * max(machine, 1)
     np.testing.assert_allclose(found["mean"], units.mean(axis=1))

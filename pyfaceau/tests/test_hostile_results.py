@@ -48,6 +48,7 @@ def test_gzipped_csv_damaged_anywhere_is_refused_or_read(tmp_path):
     assert refused > 0.2 * len(whole)
 
 
+@pytest.mark.slow
 def test_gzipped_csv_that_grows_without_end_is_refused(tmp_path):
     path = tmp_path / "clip.csv.gz"
     path.write_bytes(gzip.compress(CSV + b"1, 0, 0, 0, 0\n" * 2_000_000))
@@ -122,6 +123,7 @@ def test_journal_with_other_contents_is_damaged(output, read, statements):
         read(output)
 
 
+@pytest.mark.slow
 def test_journal_damaged_anywhere_is_refused_or_read(output):
     path = output / FOLDER / "journal.sqlite"
     whole = path.read_bytes()

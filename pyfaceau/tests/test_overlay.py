@@ -107,6 +107,7 @@ def test_picture_is_beside_the_margin_and_only_landmarks_are_over_the_face(tmp_p
     assert blue_bars(frame[:, width:]) > 1000
 
 
+@pytest.mark.slow
 def test_shapes_of_the_analysis_are_drawn_where_the_table_has_none(tmp_path):
     rows, shapes = results(), FaceShapes()
     for row in rows:
@@ -232,6 +233,7 @@ def _with_sound(path, program: str, codec: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codec", "said"), [("aac", "copied"), ("pcm_s16le", "encoded as AAC")])
 def test_the_command_keeps_the_sound(tmp_path, codec, said):
     program = encoding.ffmpeg_program()

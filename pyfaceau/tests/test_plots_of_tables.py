@@ -146,6 +146,7 @@ def test_groups_show_recordings_not_frames():
         plots.plot_groups(face(rng), "group")
 
 
+@pytest.mark.slow
 def test_two_hours_are_plotted_in_seconds():
     n = 216_000
     rng = np.random.default_rng(0)
@@ -198,6 +199,7 @@ def test_drawn_faces_take_rows_of_tables_and_refuse_unknown_units(table):
         plots.plot_face({"AU99": 1})
 
 
+@pytest.mark.slow
 def test_an_animation_has_the_frames_of_the_recording(table, tmp_path):
     animation = plots.animate_face(table.head(60), fps=5, muscles=True)
     animation.save(tmp_path / "face.gif", dpi=40)

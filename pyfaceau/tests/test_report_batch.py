@@ -18,7 +18,7 @@ from pyfaceau.report import write_batch_report
 NAMES = ("one.mp4", "<b>two & #3.mp4", "four.mp4")
 WITHOUT = "<script>window.hacked=1</script>"
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 @pytest.fixture(scope="module")

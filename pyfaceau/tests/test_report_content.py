@@ -97,6 +97,7 @@ def test_a_page_of_hours_stays_usable(chromium, hours):
         assert seen.errors == []
 
 
+@pytest.mark.slow
 def test_a_page_of_hours_is_small_and_holds_each_peak(hours):
     assert hours.stat().st_size < 3_000_000
     content = content_of(hours)
@@ -253,6 +254,7 @@ def run(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_a_report_is_made_on_the_command_line_from_csv_and_parquet(tmp_path):
     table = moving_face()
     table.to_parquet(tmp_path / "one.parquet")

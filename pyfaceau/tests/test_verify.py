@@ -20,6 +20,7 @@ def _no_models_of_this_machine(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / "home"))
 
 
+@pytest.mark.slow
 def test_this_installation_reproduces_the_stored_values():
     run = CliRunner().invoke(app, ["verify"])
     assert run.exit_code == 0, run.output
@@ -33,6 +34,7 @@ def test_this_installation_reproduces_the_stored_values():
     assert CITATIONS["clnf"] not in paragraph
 
 
+@pytest.mark.slow
 def test_differences_are_told_and_end_with_status_1(monkeypatch, tmp_path):
     values = json.loads(selfcheck.EXPECTED.read_text())
     values["open-clip"]["intensities"]["AU12"] = [

@@ -102,6 +102,7 @@ def test_read_only_folder_is_enough_to_read_from(clip):
         clip.parent.chmod(0o755)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(2, 2), (7680, 4320)])
 def test_smallest_and_largest_frames_are_decoded(tmp_path, size):
     path = tmp_path / "clip.avi"
@@ -114,6 +115,7 @@ def test_smallest_and_largest_frames_are_decoded(tmp_path, size):
     np.testing.assert_array_equal(only.picture.part(0, 0, 2, 2), only.image[:2, :2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forgotten", ["", "; del frames, video"])
 def test_video_that_is_never_closed_does_not_keep_the_program_alive(clip, tmp_path, forgotten):
     program = (

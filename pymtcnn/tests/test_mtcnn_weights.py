@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pymtcnn import DetectorWeights, PyMTCNNError, WeightsError, load_weights, packaged
 from pymtcnn.dat import read_dat
-from pymtcnn.weights import Convolution, FullyConnected, NetworkWeights, PReLU
+from pymtcnn.networks import Convolution, FullyConnected, NetworkWeights, PReLU
 
 NAMES = ("PNet", "RNet", "ONet")
 
@@ -133,6 +133,7 @@ def test_double_precision_matrices_are_read(tmp_path: Path, weights: DetectorWei
     assert_same(read_dat(path, "PNet"), weights.pnet)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_truncated_file_is_an_error_that_names_file_and_offset(
@@ -148,6 +149,7 @@ def test_a_truncated_file_is_an_error_that_names_file_and_offset(
     assert caught.value.offset is not None
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_damaged_numbers_never_escape_as_another_exception(small_dat: Path, data: st.DataObject) -> None:

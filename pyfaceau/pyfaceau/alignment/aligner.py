@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyclnf.geometry import align_similarity
 from pyclnf.image import Frame, Picture, to_grey, warp_affine_u8
-from pyfaceau.alignment.face_mask import black_out, rasterise
+from pyfaceau.kernels import form_of
+
+if TYPE_CHECKING:
+    from pyfaceau.alignment.face_mask import black_out, rasterise
+else:
+    _form = form_of("pyfaceau.alignment.face_mask")
+    black_out, rasterise = _form.black_out, _form.rasterise
 
 # OpenFace 2.2: Face_utils.cpp. Points that move little with expression; 30 (tip of the nose bridge) is not
 # among them.

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyfaceau.features.descriptor import HOG_SIZE
-from pyfaceau.features.running_median import RunningMedian
+from pyfaceau.kernels import form_of
 from pyfaceau.state import State, part_of
+
+if TYPE_CHECKING:
+    from pyfaceau.features.running_median import RunningMedian
+else:
+    _form = form_of("pyfaceau.features.running_median")
+    RunningMedian = _form.RunningMedian
 
 # OpenFace 2.2: FaceAnalyser::AddNextFrame. Bins, lowest and highest value.
 HOG_HISTOGRAM = (1000, -0.005, 1.0)

@@ -49,6 +49,7 @@ _ROWS_AT_ONCE = 1024
 _LARGEST_LINE = 1 << 20  # bytes
 _MOST_COLUMNS = 10_000  # OpenFace has 714
 _MOST_EXPANSION = 256  # bytes of text for each of the file
+_LARGEST_WHOLE = 1 << 53  # what a float64 tells from its neighbours
 
 
 def write_openface_csv(
@@ -163,17 +164,23 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = Path(path)
     names = _check_rows(path)
-    types = {name: np.int64 if name in _INTEGERS else np.float64 for name in names}
     try:
         with _opened(path) as stream:
             # No quotes: they would let a value go over several of the lines that have been checked.
-            return pd.read_csv(
-                stream, header=0, names=names, dtype=types, skipinitialspace=True, quoting=csv.QUOTE_NONE
+            table: pd.DataFrame = pd.read_csv(
+                stream, header=0, names=names, dtype=np.float64, skipinitialspace=True, quoting=csv.QUOTE_NONE
             )
     except (OSError, EOFError, zlib.error) as error:  # changed meanwhile
         raise ResultFileError(f"{path}: cannot be read ({error})") from error
     except (ValueError, OverflowError) as error:
         raise ResultFileError(f"{path}: holds something that is not a number ({error})") from error
+    whole = [name for name in names if name in _INTEGERS]
+    for name in whole:
+        values = table[name].to_numpy()
+        if not ((np.abs(values) <= _LARGEST_WHOLE) & (values == np.floor(values))).all():
+            raise ResultFileError(f"{path}: column {name!r} holds something that is not a whole number")
+    table[whole] = table[whole].astype(np.int64)
+    return table
 
 
 def _check_rows(path: Path) -> list[str]:

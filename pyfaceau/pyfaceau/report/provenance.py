@@ -7,28 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
+from ..citing import CITATIONS
 from .html import pretty
 
-_OPENFACE = (
-    "Baltrušaitis, T., Zadeh, A., Lim, Y. C., & Morency, L.-P. (2018). OpenFace 2.0: Facial behavior analysis toolkit. "
-    "13th IEEE International Conference on Automatic Face & Gesture Recognition, 59–66."
-)
-_CECLM = (
-    "Zadeh, A., Lim, Y. C., Baltrušaitis, T., & Morency, L.-P. (2017). Convolutional experts constrained local model "
-    "for 3D facial landmark detection. IEEE International Conference on Computer Vision Workshops, 2519–2528."
-)
-_MTCNN = (
-    "Zhang, K., Zhang, Z., Li, Z., & Qiao, Y. (2016). Joint face detection and alignment using multitask cascaded "
-    "convolutional networks. IEEE Signal Processing Letters, 23(10), 1499–1503."
-)
-_UNITS = (
-    "Baltrušaitis, T., Mahmoud, M., & Robinson, P. (2015). Cross-dataset learning and person-specific normalisation "
-    "for automatic action unit detection. 11th IEEE International Conference on Automatic Face and Gesture Recognition "
-    "Workshops."
-)
-_FACS = (
-    "Ekman, P., Friesen, W. V., & Hager, J. C. (2002). Facial Action Coding System (2nd ed.). Research Nexus."
-)
 NOTHING_KNOWN = (
     "This table says nothing about what made it: it has no record (NAME.csv.json beside a CSV; inside a Parquet file), "
     "as in OpenFace's own files."
@@ -165,12 +146,13 @@ def _methods(attrs: Mapping[str, Any], versions: Mapping[str, Any], threshold: f
 
 def _references(attrs: Mapping[str, Any]) -> list[str]:
     version = _mapping(attrs, "versions").get("pyfaceau", __version__)
-    found = [
-        f"pyfaceau (version {version}). Facial action units, head pose and landmarks of video. [Software]",
-        _OPENFACE,
-    ]
-    if "ceclm" in str(attrs.get("landmark_model", "")):
-        found.append(_CECLM)
+    works = ["OpenFace 2"]
+    works += [kind for kind in ("ceclm", "clnf") if kind in str(attrs.get("landmark_model", ""))]
     if "MTCNN" in _detector(attrs):
-        found.append(_MTCNN)
-    return [*found, _UNITS, _FACS]
+        works.append("detector")
+    if "gaze" in _mapping(attrs, "options").get("include", ()):
+        works.append("gaze")
+    return [
+        f"pyfaceau (version {version}). Facial action units, head pose and landmarks of video. [Software]",
+        *(CITATIONS[work] for work in [*works, "action units", "FACS"]),
+    ]

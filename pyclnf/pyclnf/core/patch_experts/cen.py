@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ... import _core
+from ..._kernels import kernels
 from ...io import CENExpert, CENFile
 from ..arrays import frozen
 from .base import Float32Array, check_support
@@ -54,7 +54,7 @@ class CENExperts:
                 if expert.layers:
                     check_support(expert.width, expert.height, view, landmark)
         self._experts = data.experts
-        self._banks: dict[int, _core.CenBank] = {}
+        self._banks: dict[int, kernels.CenBank] = {}
         for view in range(len(self.centres)):
             self.tasks(view)
 
@@ -103,8 +103,8 @@ class CENExperts:
             out.setdefault(owner, (expert, []))[1].append((landmark, mirror))
         return list(out.values())
 
-    def _bank(self, view: int) -> _core.CenBank:
-        bank = _core.CenBank(self.visibility.shape[1])
+    def _bank(self, view: int) -> kernels.CenBank:
+        bank = kernels.CenBank(self.visibility.shape[1])
         for expert, targets in self.tasks(view):
             bank.add(_layers(expert), targets)
         return bank
