@@ -12,6 +12,7 @@ import matplotlib.pyplot
 import pytest
 
 matplotlib.use("Agg")
+pytestmark = pytest.mark.slow
 MODULES = (
     "pyfhog",
     "pymtcnn",

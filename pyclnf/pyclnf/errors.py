@@ -122,7 +122,18 @@ class ModelChoiceWarning(UserWarning):
 
 
 class SlowKernelsWarning(UserWarning):
-    """Nothing was compiled when the package was installed, so the NumPy form of its kernels runs."""
+    """Nothing was compiled when the package was installed, so the NumPy form of its kernels runs.
+
+    Examples
+    --------
+    Rather stop than compute slowly:
+
+    >>> import warnings
+    >>> from pyclnf import SlowKernelsWarning, instruction_set
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", SlowKernelsWarning)
+    ...     used = instruction_set()
+    """
 
 
 class ModelInstallError(PyCLNFError):
