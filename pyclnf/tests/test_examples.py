@@ -11,7 +11,12 @@ import pytest
 
 import pyclnf
 
-MODULES = [m.name for m in pkgutil.walk_packages(pyclnf.__path__, "pyclnf.") if not m.name.endswith("._core")]
+# Compiled code has none; hooks of PyInstaller are imported by PyInstaller alone.
+MODULES = [
+    m.name
+    for m in pkgutil.walk_packages(pyclnf.__path__, "pyclnf.")
+    if not m.name.endswith("._core") and "._pyinstaller" not in m.name
+]
 # Errors and warnings have none; nor has a store, whose every answer depends on the machine.
 WITHOUT = {name for name in pyclnf.__all__ if name.endswith(("Error", "Warning"))} | {"ModelStore"}
 
