@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 EYES_FILE: Final = "eyes_open.npz"
 HEAD_FILE: Final = "head_open.npz"
+_Loaded = TypeVar("_Loaded")
 _LARGEST_ARRAY = 4 << 20  # bytes of one array
 
 
@@ -28,6 +30,21 @@ def open_files(main_file: Path) -> list[Path]:
     """List the open pack's own files beside a model's main file."""
     found = (beside(main_file, name) for name in (EYES_FILE, HEAD_FILE))
     return [path for path in found if path is not None]
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(load: Callable[[Path], Any], path: Path, changed: int, size: int) -> Any:
+    return load(path)
+
+
+def load_beside(main_file: Path, name: str, load: Callable[[Path], _Loaded]) -> _Loaded | None:
+    """Load a file beside a model's main file, once for as long as it stays the same; None where there is none."""
+    path = beside(main_file, name)
+    if path is None:
+        return None
+    state = path.stat()
+    found: _Loaded = _loaded(load, path, state.st_mtime_ns, state.st_size)
+    return found
 
 
 def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:

@@ -8,7 +8,6 @@ the gaze can be trusted. Everything is a handful of NumPy products.
 
 from __future__ import annotations
 
-import functools
 import os
 import zipfile
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import numpy.typing as npt
 
 from .errors import ModelFileError
 from .geometry import euler_to_matrix
-from .open_arrays import EYES_FILE, beside, read_arrays
+from .open_arrays import EYES_FILE, load_beside, read_arrays
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
@@ -295,18 +294,9 @@ class OpenGaze:
     confidence: Float64Array
 
 
-@functools.lru_cache(maxsize=4)
-def _loaded(path: Path, changed: int, size: int) -> OpenEyes:
-    return OpenEyes.from_file(path)
-
-
 def eyes_beside(main_file: Path) -> OpenEyes | None:
-    """Return the eye network beside a model's main file, loaded once for as long as the file stays the same."""
-    path = beside(main_file, EYES_FILE)
-    if path is None:
-        return None
-    state = path.stat()
-    return _loaded(path, state.st_mtime_ns, state.st_size)
+    """Return the eye network beside a model's main file; None where there is none."""
+    return load_beside(main_file, EYES_FILE, OpenEyes.from_file)
 
 
 def open_gaze(

@@ -8,7 +8,6 @@ generalised least squares, without bias whoever the person is as long as persons
 
 from __future__ import annotations
 
-import functools
 import os
 import zipfile
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from .errors import ModelFileError
 from .geometry import matrix_to_euler
-from .open_arrays import HEAD_FILE, beside, read_arrays
+from .open_arrays import HEAD_FILE, load_beside, read_arrays
 
 Float64Array = npt.NDArray[np.float64]
 _ARRAYS: Final = ("points", "precision")
@@ -177,15 +176,6 @@ def _rotation(vector: Float64Array) -> Float64Array:
     return np.asarray(np.eye(3) + np.sin(angle) * skew + (1 - np.cos(angle)) * (skew @ skew))
 
 
-@functools.lru_cache(maxsize=4)
-def _loaded(path: Path, changed: int, size: int) -> HeadAnatomy:
-    return HeadAnatomy.from_file(path)
-
-
 def anatomy_beside(main_file: Path) -> HeadAnatomy | None:
-    """Return the heads' anatomy beside a model's main file, loaded once for as long as the file stays the same."""
-    path = beside(main_file, HEAD_FILE)
-    if path is None:
-        return None
-    state = path.stat()
-    return _loaded(path, state.st_mtime_ns, state.st_size)
+    """Return the heads' anatomy beside a model's main file; None where there is none."""
+    return load_beside(main_file, HEAD_FILE, HeadAnatomy.from_file)
