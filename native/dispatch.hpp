@@ -3,6 +3,9 @@
 // Each set's kernels are a table of functions named NAME_baseline, NAME_avx2 or NAME_avx512; kernels.cmake compiles them, and a
 // module lists them with NATIVE_TABLES. For module files only: kernels must not include standard containers.
 #pragma once
+#if NATIVE_X86 && defined(_MSC_VER)
+#include <cpuid.h>
+#endif
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -24,7 +27,19 @@ constexpr const char* kVariable = "PYFACEAU_INSTRUCTION_SET";
 inline const std::vector<std::string>& available() {
     static const std::vector<std::string> names = [] {
         std::vector<std::string> found{"baseline"};
-#if NATIVE_X86
+#if NATIVE_X86 && defined(_MSC_VER)
+        // clang-cl links no library for __builtin_cpu_supports.
+        unsigned a, b, c, d;
+        if (__get_cpuid(1, &a, &b, &c, &d) && (c & bit_OSXSAVE) && (c & bit_FMA)) {
+            unsigned low, high;  // which registers the system saves
+            __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+            constexpr unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // f, dq, bw, vl
+            if ((low & 0x06) == 0x06 && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_AVX2)) {
+                found.push_back("avx2");
+                if ((low & 0xe6) == 0xe6 && (b & avx512) == avx512) found.push_back("avx512");
+            }
+        }
+#elif NATIVE_X86
         __builtin_cpu_init();
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
             found.push_back("avx2");

@@ -15,7 +15,10 @@ from batch_videos import write_videos, written
 
 from pyfaceau import AnalysisOptions, run_batch
 
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning"),
+]
 
 
 @pytest.fixture(scope="module")

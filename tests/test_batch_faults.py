@@ -26,7 +26,10 @@ ALONE = (0, 1, 2, 4, 8, 9, 10, 11)  # the others are two of one person and two o
 # Half of them of the batch, half of one of its workers. PYFACEAU_KILLS=20 for more, which takes minutes.
 KILLS = int(os.environ.get("PYFACEAU_KILLS", "6"))
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sends signals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and sends signals"),
+]
 
 
 @pytest.fixture(scope="module")

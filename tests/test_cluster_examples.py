@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from doc_snippets import read_snippets
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 

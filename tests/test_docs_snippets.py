@@ -18,6 +18,8 @@ from doc_snippets import Command, Snippet, commands, read_snippets
 
 from pyfaceau.demo import DEMO_CLIP
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
     path.relative_to(REPOSITORY).as_posix()
@@ -28,7 +30,7 @@ DOCUMENTS = sorted(
 # Least blocks of Python and lines of commands that run, so that none gets lost.
 RUN = {
     "README.md": {"python": 1, "console": 2},
-    "docs/guide.md": {"python": 6, "console": 2},
+    "docs/guide.md": {"python": 9, "console": 4},
     "pyclnf/README.md": {"python": 1},
     "pyfaceau/README.md": {"python": 1},
     "pyfhog/README.md": {"python": 1},

@@ -17,6 +17,8 @@ PACKAGES = ("pyfhog", "pymtcnn", "pyclnf", "pyfaceau")
 IMPORT = """
 import json, sys
 
+pytestmark = pytest.mark.slow
+
 def refuse_network(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
         raise RuntimeError(f"network at import: {event}")

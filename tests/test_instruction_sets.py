@@ -44,7 +44,7 @@ def test_without_a_choice_the_best_set_is_used(package, environment, tmp_path):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-@pytest.mark.parametrize("name", ["mmx", "AVX2", "numpy"])
+@pytest.mark.parametrize("name", ["mmx", "AVX2", "NumPy"])
 def test_a_set_that_the_machine_lacks_is_an_error_at_import(package, name, tmp_path):
     result = ask(package, tmp_path, **{VARIABLE: name})
     assert result.returncode == 1

@@ -1,7 +1,11 @@
-"""Use one installed package without the others: `python tests/use_alone.py pyclnf`."""
+"""Use one installed package without the others: `python tests/use_alone.py [--compiled] pyclnf`.
+
+With `--compiled` it is an error if its kernels are NumPy's. The package may be named by its folder in the clone.
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 import tempfile
@@ -41,10 +45,14 @@ def use_pyclnf() -> None:
 def main() -> None:
     # The folders of the clone must not be mistaken for the installed packages.
     sys.path[:] = [entry for entry in sys.path if entry and not (Path(entry) / "noxfile.py").exists()]
-    (package,) = sys.argv[1:]
+    *options, folder = sys.argv[1:]
+    package = Path(folder).name
     others = [name for name in SIBLINGS if name != package and importlib.util.find_spec(name) is not None]
     assert not others, f"{others} came along with {package}"
     {"pyfhog": use_pyfhog, "pymtcnn": use_pymtcnn, "pyclnf": use_pyclnf}[package]()
+    if options == ["--compiled"]:
+        kernels = importlib.import_module(package).instruction_set()
+        assert kernels != "numpy", f"{package} was not compiled"
 
 
 if __name__ == "__main__":

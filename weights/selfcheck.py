@@ -10,7 +10,7 @@ import json
 import sys
 
 from pyclnf.io import atomic_write
-from pyfaceau.selfcheck import EXPECTED, measure
+from pyfaceau.selfcheck import EXPECTED, measure, measure_clip
 
 
 def main() -> None:
@@ -18,11 +18,14 @@ def main() -> None:
     if len(sys.argv) > 2:
         sys.exit("usage: python -m weights.selfcheck [OPENFACE_MODELS]")
     values = json.loads(EXPECTED.read_text(encoding="utf-8")) if EXPECTED.exists() else {}
-    values["open"] = measure("open", "ceclm")
-    if len(sys.argv) == 2:
-        values["openface-clnf"] = measure(sys.argv[1], "clnf")
+    sets = {"open": ("open", "ceclm")} | (
+        {"openface-clnf": (sys.argv[1], "clnf")} if len(sys.argv) == 2 else {}
+    )
+    for key, (models, landmarks) in sets.items():
+        values[key] = measure(models, landmarks)
+        values[f"{key}-clip"] = measure_clip(models, landmarks)
     if None in values.values():
-        sys.exit("no face was found in the portrait; nothing is written")
+        sys.exit("no face was found in the portrait or in the clip; nothing is written")
     with atomic_write(EXPECTED, "w", encoding="utf-8", newline="\n") as stream:
         stream.write(json.dumps(values, indent=None, separators=(", ", ": ")).replace('}, "', '},\n"') + "\n")
 

@@ -9,7 +9,14 @@ from .clnf import CLNF
 from .config import FitParameters
 from .core.model import LandmarkModel
 from .core.pdm import PDM
-from .errors import MissingModelError, ModelChoiceWarning, ModelFileError, ModelInstallError, PyCLNFError
+from .errors import (
+    MissingModelError,
+    ModelChoiceWarning,
+    ModelFileError,
+    ModelInstallError,
+    PyCLNFError,
+    SlowKernelsWarning,
+)
 from .fit import FaceFit, PartFit
 from .gaze import Gaze, estimate_gaze
 from .instructions import available_instruction_sets, instruction_set
@@ -36,6 +43,7 @@ __all__ = [
     "MultiFaceTracker",
     "PartFit",
     "PyCLNFError",
+    "SlowKernelsWarning",
     "TrackedFace",
     "available_instruction_sets",
     "estimate_gaze",

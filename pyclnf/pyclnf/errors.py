@@ -86,5 +86,9 @@ class ModelChoiceWarning(UserWarning):
     """Other models than the best ones are used, and the numbers depend on it; the message says which and why."""
 
 
+class SlowKernelsWarning(UserWarning):
+    """Nothing was compiled when the package was installed, so the NumPy form of its kernels runs."""
+
+
 class ModelInstallError(PyCLNFError):
     """Model files could not be installed; the message says which, and why."""

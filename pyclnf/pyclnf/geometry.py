@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from ._kernels import kernels
 
 
 def euler_to_matrix(rotation: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -89,5 +89,5 @@ def align_similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> npt.NDArra
         raise ValueError(
             f"align_similarity needs two equal sets of at least two points, got {a.shape} and {b.shape}"
         )
-    out: npt.NDArray[np.float32] = _core.align_similarity(a, b)
+    out: npt.NDArray[np.float32] = kernels.align_similarity(a, b)
     return out

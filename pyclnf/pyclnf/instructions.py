@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _core
+from ._kernels import kernels
 
 __all__ = ["available_instruction_sets", "instruction_set"]
 
@@ -12,19 +12,20 @@ def instruction_set() -> str:
 
     Results of different sets differ in their last bits. The best set of the machine is used unless the environment
     variable ``PYFACEAU_INSTRUCTION_SET`` names another one before pyclnf is imported; a name that this machine does
-    not run is an ImportError.
+    not run is an ImportError. ``numpy`` stands for the plain NumPy form, which is many times slower; it runs only if it
+    is asked for, or where pyclnf was installed without compiled kernels (with a `SlowKernelsWarning`).
 
     Returns
     -------
     str
-        One of `available_instruction_sets`.
+        One of `available_instruction_sets`, or ``"numpy"``.
 
     Examples
     --------
     >>> instruction_set() in available_instruction_sets()
     True
     """
-    return _core.instruction_set()
+    return kernels.instruction_set()
 
 
 def available_instruction_sets() -> tuple[str, ...]:
@@ -34,10 +35,11 @@ def available_instruction_sets() -> tuple[str, ...]:
     -------
     tuple of str
         ``"baseline"``, on x86 also ``"avx2"`` and ``"avx512"`` where the processor has them; the best last.
+        Only ``"numpy"`` where NumPy's kernels run.
 
     Examples
     --------
     >>> available_instruction_sets()[0]
     'baseline'
     """
-    return tuple(_core.instruction_sets())
+    return tuple(kernels.instruction_sets())

@@ -8,8 +8,8 @@ the gaze can be trusted. Everything is a handful of NumPy products.
 
 from __future__ import annotations
 
+import functools
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +17,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelFileError
+from .errors import MissingModelError, ModelFileError
 from .geometry import euler_to_matrix
-from .open_arrays import EYES_FILE, load_beside, read_arrays
+from .image import Frame, part_of
+from .io.archive import read_archive
+from .open_arrays import EYES_FILE, beside
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
@@ -115,7 +117,7 @@ def eye_frames(landmarks: npt.ArrayLike, scale: float, head: Float64Array) -> Ey
     return EyeFrames(centres, axes, roll)
 
 
-def sample_windows(image: npt.NDArray[Any], frames: EyeFrames) -> Float32Array:
+def sample_windows(image: Frame, frames: EyeFrames) -> Float32Array:
     """Bilinear windows (2, 32, 48) of a grey or BGR image; what lies outside it repeats its border.
 
     Where the picture has much finer pixels than the window, four samples are averaged for each.
@@ -135,7 +137,7 @@ def sample_windows(image: npt.NDArray[Any], frames: EyeFrames) -> Float32Array:
     height, width = image.shape[:2]
     px, py = np.clip(at[0], 0, width - 1.001), np.clip(at[1], 0, height - 1.001)
     x0, y0 = max(int(px.min()), 0), max(int(py.min()), 0)
-    part = image[y0 : int(py.max()) + 2, x0 : int(px.max()) + 2]
+    part = part_of(image, x0, y0, min(int(px.max()) + 2, width), min(int(py.max()) + 2, height))
     if part.ndim == 3:  # ITU-R BT.601 luma of BGR, as the landmarks' grey
         part = (
             part[..., 0] * np.float32(0.114)
@@ -218,8 +220,12 @@ class OpenEyes:
     def from_file(cls, path: str | os.PathLike[str]) -> OpenEyes:
         """Read a network; ModelFileError if the file is not one."""
         try:
-            return cls(read_arrays(path, ARRAYS))
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            return cls(read_archive(path, ARRAYS))
+        except FileNotFoundError:
+            raise MissingModelError([path]) from None
+        except OSError as error:
+            raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
+        except ValueError as error:
             raise ModelFileError(path, 0, f"not an eye network: {error}") from error
 
     def outputs(self, windows: Float32Array, heads: Float32Array) -> Float32Array:
@@ -239,7 +245,7 @@ class OpenEyes:
 
     def __call__(
         self,
-        image: npt.NDArray[Any],
+        image: Frame,
         landmarks: npt.ArrayLike,
         params_global: npt.ArrayLike,
         head: Float64Array | None = None,
@@ -294,14 +300,23 @@ class OpenGaze:
     confidence: Float64Array
 
 
+@functools.lru_cache(maxsize=4)
+def _loaded(path: Path, changed: int, size: int) -> OpenEyes:
+    return OpenEyes.from_file(path)
+
+
 def eyes_beside(main_file: Path) -> OpenEyes | None:
-    """Return the eye network beside a model's main file; None where there is none."""
-    return load_beside(main_file, EYES_FILE, OpenEyes.from_file)
+    """Return the eye network beside a model's main file, loaded once for as long as the file stays the same."""
+    path = beside(main_file, EYES_FILE)
+    if path is None:
+        return None
+    state = path.stat()
+    return _loaded(path, state.st_mtime_ns, state.st_size)
 
 
 def open_gaze(
     eyes: OpenEyes,
-    image: npt.NDArray[Any],
+    image: Frame,
     landmarks: npt.ArrayLike,
     params_global: npt.ArrayLike,
     camera: Any,

@@ -8,17 +8,18 @@ generalised least squares, without bias whoever the person is as long as persons
 
 from __future__ import annotations
 
+import functools
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelFileError
+from .errors import MissingModelError, ModelFileError
 from .geometry import matrix_to_euler
-from .open_arrays import HEAD_FILE, load_beside, read_arrays
+from .io.archive import read_archive
+from .open_arrays import HEAD_FILE, beside
 
 Float64Array = npt.NDArray[np.float64]
 _ARRAYS: Final = ("points", "precision")
@@ -61,6 +62,8 @@ class HeadAnatomy:
         missing = [name for name in _ARRAYS if name not in arrays]
         if missing:
             raise ValueError(f"the heads' anatomy lacks {', '.join(missing)}")
+        if any(arrays[name].dtype.kind != "f" for name in _ARRAYS):
+            raise ValueError("the heads' anatomy is not of floating point")
         self._points = np.array(arrays["points"], np.float64, order="C")
         precision = np.array(arrays["precision"], np.float64)
         n = len(self._points)
@@ -79,8 +82,12 @@ class HeadAnatomy:
     def from_file(cls, path: str | os.PathLike[str]) -> HeadAnatomy:
         """Read the anatomy; ModelFileError if the file is none."""
         try:
-            return cls(read_arrays(path, _ARRAYS))
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            return cls(read_archive(path, _ARRAYS))
+        except FileNotFoundError:
+            raise MissingModelError([path]) from None
+        except OSError as error:
+            raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
+        except ValueError as error:
             raise ModelFileError(path, 0, f"not the anatomy of heads: {error}") from error
 
     @property
@@ -176,6 +183,15 @@ def _rotation(vector: Float64Array) -> Float64Array:
     return np.asarray(np.eye(3) + np.sin(angle) * skew + (1 - np.cos(angle)) * (skew @ skew))
 
 
+@functools.lru_cache(maxsize=4)
+def _loaded(path: Path, changed: int, size: int) -> HeadAnatomy:
+    return HeadAnatomy.from_file(path)
+
+
 def anatomy_beside(main_file: Path) -> HeadAnatomy | None:
-    """Return the heads' anatomy beside a model's main file; None where there is none."""
-    return load_beside(main_file, HEAD_FILE, HeadAnatomy.from_file)
+    """Return the heads' anatomy beside a model's main file, loaded once for as long as the file stays the same."""
+    path = beside(main_file, HEAD_FILE)
+    if path is None:
+        return None
+    state = path.stat()
+    return _loaded(path, state.st_mtime_ns, state.st_size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from ._kernels import kernels
 from .core.model import LandmarkModel
 from .core.pdm import PDM
 from .geometry import euler_to_matrix, matrix_to_euler
@@ -203,7 +203,7 @@ def head_pose(
         return anatomy.pose(points, camera, euler_to_matrix(g[1:4]), start)
     pdm = model.pdm if isinstance(model, LandmarkModel) else model
     # The reference starts from the Euler angles read as a rotation vector.
-    rotation, translation = _core.solve_pnp(
+    rotation, translation = kernels.solve_pnp(
         pdm.shape_3d(params_local), points, (camera.fx, camera.fy, camera.cx, camera.cy), tuple(g[1:4]), start
     )
     pose = np.concatenate([translation, matrix_to_euler(rotation)])

@@ -196,6 +196,7 @@ _frames = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(_frames)
 def test_in_no_frame_do_two_slots_share_a_number(frames):

@@ -28,6 +28,7 @@ TEXT: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BINARY)
 def test_every_truncated_binary_file_is_refused(tmp_path, kind):
     data, read = BINARY[kind]

@@ -221,6 +221,7 @@ def test_stable_number_is_kept_through_a_short_loss():
     assert shows(next(face for face in faces if face.face_id == 0), DotFace(LEFT.x + 15, LEFT.y))
 
 
+@pytest.mark.slow
 def test_stable_numbers_survive_one_face_passing_in_front_of_another():
     """The tracker of the hidden face follows the one in front, and must not take the number along."""
     scene = Scene(stable_ids=True)

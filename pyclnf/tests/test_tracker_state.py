@@ -210,6 +210,7 @@ def drawn(faces: tuple[DotFace, ...]) -> np.ndarray:
     return draw(list(faces))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", [False, True])
 @pytest.mark.parametrize("stable_ids", [False, True])
 def test_several_faces_go_on_with_identical_bytes_and_numbers(stable_ids: bool, template: bool) -> None:

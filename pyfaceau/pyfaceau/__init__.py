@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
         BaselineWarning,
         BatchError,
         CheckpointError,
+        DamagedVideoWarning,
         FinalPassError,
         InputWarning,
         ManifestError,
+        MissingColumnsError,
         MissingColumnsWarning,
         OutputError,
         ProcessingError,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
         TimestampWarning,
         VideoError,
     )
+    from pyfaceau.findings import Agreement, FaceTable, compare, read_table
     from pyfaceau.live import LiveSource, open_camera
     from pyfaceau.migration import OpenFaceProcessor, ensure_models, process_videos
     from pyfaceau.options import AnalysisOptions
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from pyfaceau.pipeline import FullPythonAUPipeline
     from pyfaceau.plots import plot_table
     from pyfaceau.quality import UnitQuality, model_quality
+    from pyfaceau.report import write_batch_report, write_report
     from pyfaceau.result import FrameResult
     from pyfaceau.run import AnalysisRun
 
@@ -52,6 +57,7 @@ __version__ = "2.0.0"
 
 _HOMES = {
     "AU_NAMES": "action_units",
+    "Agreement": "findings",
     "AlignedFaceSink": "output",
     "AnalysisOptions": "options",
     "AnalysisRun": "run",
@@ -63,6 +69,7 @@ _HOMES = {
     "CheckpointError": "errors",
     "FaceAnalyser": "analyser",
     "FaceShapes": "overlay",
+    "FaceTable": "findings",
     "FinalPassError": "errors",
     "FrameAnalysis": "analysis",
     "FrameResult": "result",
@@ -70,9 +77,11 @@ _HOMES = {
     "HogSink": "output",
     "InputWarning": "errors",
     "LiveSource": "live",
+    "MissingColumnsError": "errors",
     "MissingColumnsWarning": "errors",
     "OVERLAY_GROUPS": "overlay",
     "OpenFaceProcessor": "migration",
+    "DamagedVideoWarning": "errors",
     "ManifestError": "errors",
     "OutputError": "errors",
     "ProcessingError": "errors",
@@ -88,6 +97,7 @@ _HOMES = {
     "TrackedVideoSink": "output",
     "UnitQuality": "quality",
     "VideoError": "errors",
+    "compare": "findings",
     "ensure_models": "migration",
     "model_quality": "quality",
     "open_camera": "live",
@@ -95,13 +105,17 @@ _HOMES = {
     "process_videos": "migration",
     "read_hog": "output",
     "read_openface_csv": "output",
+    "write_batch_report": "report",
     "write_overlay": "overlay",
+    "write_report": "report",
     "read_results": "batch",
+    "read_table": "findings",
     "run_batch": "batch",
 }
 __all__ = [
     "AU_NAMES",
     "OVERLAY_GROUPS",
+    "Agreement",
     "AlignedFaceSink",
     "AnalysisOptions",
     "AnalysisRun",
@@ -111,8 +125,10 @@ __all__ = [
     "BatchError",
     "BatchSummary",
     "CheckpointError",
+    "DamagedVideoWarning",
     "FaceAnalyser",
     "FaceShapes",
+    "FaceTable",
     "FinalPassError",
     "FrameAnalysis",
     "FrameResult",
@@ -121,6 +137,7 @@ __all__ = [
     "InputWarning",
     "LiveSource",
     "ManifestError",
+    "MissingColumnsError",
     "MissingColumnsWarning",
     "OpenFaceProcessor",
     "OutputError",
@@ -137,6 +154,7 @@ __all__ = [
     "TrackedVideoSink",
     "UnitQuality",
     "VideoError",
+    "compare",
     "ensure_models",
     "model_quality",
     "open_camera",
@@ -145,15 +163,20 @@ __all__ = [
     "read_hog",
     "read_openface_csv",
     "read_results",
+    "read_table",
     "run_batch",
+    "write_batch_report",
     "write_overlay",
+    "write_report",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Import what is offered here, and with it OpenCV and pandas, only when it is asked for."""
     if name in _HOMES:
-        return getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+        found = getattr(importlib.import_module(f"pyfaceau.{_HOMES[name]}"), name)
+        _register_accessor()
+        return found
     if not name.startswith("_"):
         from pyfaceau.migration import explain_missing
 
@@ -164,3 +187,12 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _register_accessor() -> None:
+    """Give tables their accessor ``face``, as soon as there can be tables."""
+    if "pandas" in sys.modules:
+        importlib.import_module("pyfaceau.findings")
+
+
+_register_accessor()

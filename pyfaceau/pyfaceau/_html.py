@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ import numpy.typing as npt
 from .action_units import AU_NAMES, unit_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .pipeline import FullPythonAUPipeline
     from .result import FrameResult
 
@@ -72,6 +75,66 @@ def pipeline_html(pipeline: FullPythonAUPipeline) -> str:
     return f'<b>FullPythonAUPipeline</b><table style="font-size:90%">{cells}</table>'
 
 
+def table_html(
+    facts: Sequence[str], record: Mapping[Any, Any], summary: pd.DataFrame | None, left: int
+) -> str:
+    """Render what a table of results holds.
+
+    Parameters
+    ----------
+    facts : sequence of str
+        Rows, faces, duration and so on.
+    record : mapping
+        ``attrs`` of the table.
+    summary : pandas.DataFrame or None
+        From `FaceTable.summary`; None where there are no intensities.
+    left : int
+        Rows of the summary that are left out.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    head = f"<b>Faces</b> &middot; {escape(', '.join(facts))}"
+    if record.get("source"):
+        head += f"<br>{escape(str(record['source']))}"
+    if summary is None:
+        return f"<div>{head}</div>"
+    rows = []
+    for key, row in summary.iterrows():
+        names = [str(part) for part in (key if isinstance(key, tuple) else (key,))]
+        unit = unit_of(names[-1])
+        hint = " (hint only)" if unit in record.get("hints", ()) else ""
+        words = " ".join([*names, AU_NAMES.get(unit, "")]) + hint
+        numbers = (
+            f"{row['mean']:.2f}",
+            f"{row['peak']:.2f}",
+            f"{row['active']:.0%}",
+            f"{row['onsets_per_minute']:.1f}",
+        )
+        cells = "".join(
+            f'<td style="{_CELL}">{"" if text.startswith("nan") else text}</td>' for text in numbers
+        )
+        bar = _bar(float(np.nan_to_num(row["mean"])), _BAR)
+        rows.append(f'<tr><td style="{_CELL}">{escape(words)}</td><td style="{_CELL}">{bar}</td>{cells}</tr>')
+    titles = ("", "", "mean", "peak", "active", "onsets a minute")
+    header = "".join(f'<th style="{_CELL}">{title}</th>' for title in titles)
+    more = f"<small>and {left} more rows</small>" if left > 0 else ""
+    return (
+        f'<div style="font-size:90%"><div>{head}</div><table style="line-height:1.15"><tr>{header}</tr>'
+        f"{''.join(rows)}</table>{more}</div>"
+    )
+
+
+def _bar(value: float, colour: str) -> str:
+    share = 100 * float(np.clip(value, 0, _FULL)) / _FULL
+    return (
+        f'<div style="width:8em;height:.7em;background:{_EMPTY}">'
+        f'<div style="width:{share:.0f}%;height:100%;background:{colour}"></div></div>'
+    )
+
+
 def _picture(result: FrameResult) -> str:
     """Draw the aligned face, enlarged, with its landmarks."""
     scale = _SIDE / result.analysis.aligned_face.shape[0]
@@ -83,14 +146,25 @@ def _picture(result: FrameResult) -> str:
         cv2.circle(image, (round(x * 16), round(y * 16)), 28, _LANDMARK, -1, cv2.LINE_AA, 4)
     return (
         f'<img width="{_SIDE}" height="{_SIDE}" alt="aligned face with landmarks" '
-        f'src="data:image/jpeg;base64,{_jpeg(image)}">'
+        f'src="{jpeg_address(image)}">'
     )
 
 
-def _jpeg(image: npt.NDArray[np.uint8]) -> str:
+def jpeg_address(image: npt.NDArray[np.uint8]) -> str:
+    """Return a picture as the ``data:`` address of a JPEG.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3), uint8
+        BGR.
+
+    Returns
+    -------
+    str
+    """
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 88])
     assert done
-    return base64.b64encode(data.tobytes()).decode("ascii")
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
 
 
 def _bars(result: FrameResult) -> str:
@@ -98,13 +172,7 @@ def _bars(result: FrameResult) -> str:
     for name in sorted({*result.au_intensities, *result.au_presences}):
         value = result.au_intensities.get(name)
         present = bool(result.au_presences.get(name, 0))
-        share = 0.0 if value is None else 100 * float(np.clip(value, 0, _FULL)) / _FULL
-        bar = (
-            ""
-            if value is None
-            else f'<div style="width:8em;height:.7em;background:{_EMPTY}">'
-            f'<div style="width:{share:.0f}%;height:100%;background:{_PRESENT if present else _BAR}"></div></div>'
-        )
+        bar = "" if value is None else _bar(value, _PRESENT if present else _BAR)
         shown = "present" if value is None and present else "" if value is None else f"{value:.2f}"
         words = f"{name} {AU_NAMES.get(unit_of(name), '')}"
         rows.append(

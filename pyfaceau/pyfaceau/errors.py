@@ -29,6 +29,10 @@ class ResultFileError(PyFaceAUError):
     """A result file cannot be read; the message names it, the place and the reason."""
 
 
+class MissingColumnsError(PyFaceAUError, ValueError):
+    """A table lacks columns that a computation needs; the message names them and what brings them."""
+
+
 class BaselineError(PyFaceAUError, ValueError):
     """The person at rest cannot be taken from where it was asked for; the message says why."""
 
@@ -59,6 +63,10 @@ class InputWarning(UserWarning):
 
 class TimestampWarning(UserWarning):
     """The time stamps of a video are not those of its frame rate."""
+
+
+class DamagedVideoWarning(UserWarning):
+    """Frames of a video could not be decoded, are missing or were scaled; ``attrs["damage"]`` lists them."""
 
 
 class RotationWarning(UserWarning):

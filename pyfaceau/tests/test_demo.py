@@ -13,7 +13,7 @@ from pyfaceau.models import OPEN_AU_FOLDER
 from pyfaceau.prediction.files import read_au_models
 from pyfaceau.quality import model_quality
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 @pytest.fixture(scope="module")

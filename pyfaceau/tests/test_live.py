@@ -236,6 +236,7 @@ def test_camera_that_hangs_does_not_hang_the_program(camera, monkeypatch, caplog
     assert camera.released == 0
 
 
+@pytest.mark.slow
 def test_forgotten_source_lets_the_program_end(tmp_path):
     program = (
         "import itertools, time, numpy as np; from pyfaceau.live import LiveSource, PacedFrames; "

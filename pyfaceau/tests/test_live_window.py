@@ -256,6 +256,7 @@ def live_command(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @on_a_screen
 def test_live_command_shows_face_bars_and_status_until_q_is_pressed(screen: Screen):
     with live_command(DISPLAY=screen.display) as process:
@@ -275,6 +276,7 @@ def test_live_command_shows_face_bars_and_status_until_q_is_pressed(screen: Scre
     assert int(found[2]) < 500  # 11 to 21 on two cores of a server
 
 
+@pytest.mark.slow
 @on_a_screen
 def test_interrupt_ends_the_window_and_still_reports(screen: Screen):
     with live_command(DISPLAY=screen.display) as process:
@@ -305,6 +307,7 @@ def test_live_window_that_is_asked_for_and_impossible_is_an_error():
     assert "--no-window" in errors
 
 
+@pytest.mark.slow
 def test_no_window_says_nothing():
     with live_command("--no-window", "--max-frames", "2") as process:
         output, errors = process.communicate()
@@ -312,6 +315,7 @@ def test_no_window_says_nothing():
     assert "AU12" in output
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no interrupt to one process")
 def test_interrupt_ends_printing_and_still_reports():
     with live_command("--no-window") as process:

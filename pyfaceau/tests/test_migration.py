@@ -115,6 +115,7 @@ def test_processor_writes_a_table_and_counts_frames_with_a_face(clip, tmp_path):
     processor.clear_cache()
 
 
+@pytest.mark.slow
 def test_process_videos_takes_every_video_of_a_folder_and_names_bad_ones(tmp_path):
     os.link(DEMO_CLIP, tmp_path / "good.mp4") if os.stat(DEMO_CLIP).st_dev == os.stat(tmp_path).st_dev else (
         tmp_path / "good.mp4"
@@ -162,6 +163,7 @@ def run(*arguments: str, folder) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_video_without_a_command_is_extracted_and_quiet_means_quiet(clip, tmp_path):
     done = run(str(clip), "-o", "out", "--models", "open", "-q", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

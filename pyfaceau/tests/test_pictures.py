@@ -8,6 +8,7 @@ import sys
 import cv2
 import numpy as np
 import pandas as pd
+import pytest
 
 from pyfaceau.demo import DEMO_CLIP
 
@@ -19,6 +20,7 @@ def extract(*arguments: str, folder) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_overlay_and_plot_stand_beside_the_table(tmp_path):
     done = extract(
         str(DEMO_CLIP), "-o", "out", "--max-frames", str(FRAMES), "--overlay", "--plot", folder=tmp_path
@@ -45,6 +47,7 @@ def test_overlay_and_plot_stand_beside_the_table(tmp_path):
     assert (np.abs(colours - (60, 220, 255)).max(axis=2) < 50).sum() > 300
 
 
+@pytest.mark.slow
 def test_a_picture_that_fails_is_a_warning_and_the_table_is_there(tmp_path):
     (tmp_path / "out" / "demo_overlay.mp4").mkdir(parents=True)  # a folder is in its place
     (tmp_path / "out" / "demo_overlay.mp4" / "x").write_text("")

@@ -51,6 +51,7 @@ def changed(tmp_path: Path, monkeypatch, change) -> None:
     monkeypatch.setattr(selfcheck, "EXPECTED", path)
 
 
+@pytest.mark.slow
 def test_open_models_give_the_stored_values_on_every_instruction_set(every_instruction_set):
     for name in every_instruction_set:
         _core.use_instruction_set(name)

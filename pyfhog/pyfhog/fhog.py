@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyfhog import _core
+from pyfhog.kernels import extract
 
 #: Values per cell: 18 signed and 9 unsigned orientations, 4 texture energies.
 FEATURES_PER_CELL = 31
@@ -136,7 +136,7 @@ def extract_fhog(
         out = np.empty(shape, np.float32)
     else:
         _check_out(out, shape)
-    _core.extract_fhog(pixels, cell_size, filter_rows_padding, filter_cols_padding, out)
+    extract(pixels, cell_size, filter_rows_padding, filter_cols_padding, out)
     return out
 
 

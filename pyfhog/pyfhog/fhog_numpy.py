@@ -1,4 +1,7 @@
-"""FHOG in plain NumPy: reads like the formulas; slow, the oracle that the compiled form is tested against."""
+"""FHOG in plain NumPy: reads like the formulas; slow.
+
+The oracle that the compiled form is tested against, and what runs where nothing could be compiled.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,28 @@ DIRECTIONS = np.array(
     ],
     np.float32,
 )
+
+
+def extract(
+    image: NDArray[np.uint8],
+    cell_size: int,
+    filter_rows_padding: int,
+    filter_cols_padding: int,
+    out: NDArray[np.float32],
+) -> None:
+    """Write FHOG with filter padding to `out`, as the compiled form does.
+
+    Raises
+    ------
+    ValueError
+        If `cell_size` is 1, for which dlib has another formula that this form lacks.
+    """
+    if cell_size == 1:
+        raise ValueError("cell_size 1 needs the compiled form of pyfhog: install it with a C++ compiler")
+    found = fhog(image, cell_size)
+    top, left = (filter_rows_padding - 1) // 2, (filter_cols_padding - 1) // 2
+    out[:] = 0
+    out[top : top + found.shape[0], left : left + found.shape[1]] = found
 
 
 def fhog(image: NDArray[np.uint8], cell_size: int = 8) -> NDArray[np.float32]:

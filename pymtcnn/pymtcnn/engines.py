@@ -21,6 +21,7 @@ from .backends.registry import ENGINES, create_engine, why_not
 from .cache import cache_folder, key_of, read_json, write_json
 from .cascade import CascadeSettings, run_cascade
 from .errors import BackendError, BackendWarning, EngineError
+from .instructions import numpy_is_asked_for
 from .networks import DetectorWeights
 from .weights import load_weights
 
@@ -239,7 +240,7 @@ def _automatic(weights: DetectorWeights, options: EngineOptions) -> Backend:
         if device is not None:
             return device
     backend = _on_processor(weights, options)
-    if backend.name != "native":
+    if backend.name != "native" and not numpy_is_asked_for():
         _warn(
             f"the compiled engine is not installed, so {backend.name!r} runs: slower, and other in the last digits; "
             "install a C++ compiler and pymtcnn again"

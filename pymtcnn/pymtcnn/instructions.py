@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import importlib
+import os
 from types import ModuleType
 
 __all__ = ["available_instruction_sets", "instruction_set"]
 
+_VARIABLE = "PYFACEAU_INSTRUCTION_SET"
+
+
+def numpy_is_asked_for() -> bool:
+    """Whether the environment asks for NumPy in place of the compiled engine."""
+    return os.environ.get(_VARIABLE) == "numpy"
+
 
 def _compiled() -> ModuleType | None:
-    """Import the compiled module; None where pymtcnn was installed without it."""
+    """Import the compiled module; None where pymtcnn was installed without it, or NumPy's form is asked for."""
+    if numpy_is_asked_for():
+        return None
     try:
         return importlib.import_module(f"{__package__}._core")
     except ModuleNotFoundError:
+        if os.environ.get(_VARIABLE):
+            raise ImportError(
+                f"{_VARIABLE}={os.environ[_VARIABLE]}: pymtcnn was installed without compiled kernels, "
+                "so it has 'numpy' only"
+            ) from None
         return None
 
 
@@ -24,7 +39,8 @@ def instruction_set() -> str:
     """Name of the instruction set that the compiled backend uses.
 
     The best set of the machine is used unless the environment variable ``PYFACEAU_INSTRUCTION_SET`` names another one
-    before pymtcnn is imported; a name that this machine does not run is an ImportError.
+    before pymtcnn is imported; a name that this machine does not run is an ImportError. ``numpy`` stands for the engine
+    ``"numpy"`` in place of the compiled one.
 
     Returns
     -------

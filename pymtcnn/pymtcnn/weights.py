@@ -6,29 +6,10 @@ import os
 from pathlib import Path
 
 from .dat import load_openface_weights
-from .networks import (
-    ARCHITECTURES,
-    Convolution,
-    DetectorWeights,
-    FullyConnected,
-    Layer,
-    MaxPool,
-    NetworkWeights,
-    PReLU,
-)
+from .networks import DetectorWeights
 from .packaged import load_packaged_weights
 
-__all__ = [
-    "ARCHITECTURES",
-    "Convolution",
-    "DetectorWeights",
-    "FullyConnected",
-    "Layer",
-    "MaxPool",
-    "NetworkWeights",
-    "PReLU",
-    "load_weights",
-]
+__all__ = ["load_weights"]
 
 
 def load_weights(path: str | os.PathLike[str] | None = None) -> DetectorWeights:

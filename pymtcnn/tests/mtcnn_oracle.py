@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from pymtcnn.weights import Convolution, FullyConnected, Layer, MaxPool, PReLU
+from pymtcnn.networks import Convolution, FullyConnected, Layer, MaxPool, PReLU
 
 Float64 = NDArray[np.float64]
 

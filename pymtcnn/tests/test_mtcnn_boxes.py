@@ -82,6 +82,7 @@ def test_suppression_equals_the_plain_form(seed: int, of_smaller: bool, threshol
     assert non_maximum_suppression(boxes, scores, threshold, of_smaller).tolist() == expected
 
 
+@pytest.mark.slow
 def test_suppression_of_many_boxes_equals_the_plain_form() -> None:
     rng = np.random.default_rng(7)
     boxes = rng.uniform([0, 0, 20, 20], [600, 400, 60, 60], (1500, 4)).astype(np.float32)

@@ -19,6 +19,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pymtcnn import MTCNN, BackendWarning, DetectorWeights, EngineError, EngineOptions, engines
 from pymtcnn.backends.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("PNet", "RNet", "ONet")
 
 

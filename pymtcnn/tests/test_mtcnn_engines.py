@@ -53,6 +53,7 @@ def hide_native(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("pymtcnn._core", raising=False)
 
 
+@pytest.mark.slow
 def test_every_engine_is_listed_and_those_that_run_come_first() -> None:
     infos = available_backends()
     assert {info.name for info in infos} == set(ENGINES)

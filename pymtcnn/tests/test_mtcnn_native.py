@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pymtcnn import DetectorWeights, _core, pyramid
 from pymtcnn.backends import create_engine
 from pymtcnn.backends.native import NativeBackend
-from pymtcnn.weights import Convolution, FullyConnected, MaxPool, PReLU
+from pymtcnn.networks import Convolution, FullyConnected, MaxPool, PReLU
 
 INSTRUCTION_SETS = _core.instruction_sets()
 

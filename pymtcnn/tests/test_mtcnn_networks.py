@@ -13,7 +13,7 @@ from pymtcnn import DetectorWeights, _core
 from pymtcnn.backends import NetworkBackend, NetworkOutput, create_engine
 from pymtcnn.backends.native import NativeBackend
 from pymtcnn.backends.numpy import NumpyNetwork
-from pymtcnn.weights import MaxPool
+from pymtcnn.networks import MaxPool
 
 Engine = NetworkBackend | NativeBackend
 

@@ -123,6 +123,7 @@ def test_levels_in_a_mosaic_give_what_each_gives_alone(
         assert_allclose(ours.regression, theirs.regression, atol=5e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "side"), [("rnet", 24), ("onet", 48)])
 @pytest.mark.parametrize("count", [1, 3, 8, 9, 40])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pymtcnn import DetectorWeights, PyMTCNNError, WeightsError, load_weights, packaged
 from pymtcnn.dat import read_dat
-from pymtcnn.weights import Convolution, FullyConnected, NetworkWeights, PReLU
+from pymtcnn.networks import Convolution, FullyConnected, NetworkWeights, PReLU
 
 NAMES = ("PNet", "RNet", "ONet")
 
@@ -133,6 +133,7 @@ def test_double_precision_matrices_are_read(tmp_path: Path, weights: DetectorWei
     assert_same(read_dat(path, "PNet"), weights.pnet)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_a_truncated_file_is_an_error_that_names_file_and_offset(
@@ -148,6 +149,7 @@ def test_a_truncated_file_is_an_error_that_names_file_and_offset(
     assert caught.value.offset is not None
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_damaged_numbers_never_escape_as_another_exception(small_dat: Path, data: st.DataObject) -> None:
@@ -243,3 +245,11 @@ def test_packaged_weights_equal_openfaces_bit_by_bit(openface_folder: Path, weig
     original = load_weights(openface_folder)
     for name, network in networks(original).items():
         assert_same(network, networks(weights)[name])
+
+
+@pytest.mark.parametrize("name", ["P\0Net.dat", "a" * 300, "/dev/zero"])
+def test_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "MTCNN_detector.txt"
+    path.write_text(f"PNet {name}\nRNet RNet.dat\nONet ONet.dat\n")
+    with pytest.raises(WeightsError, match=r"cannot be read|not a file"):
+        load_weights(path)

@@ -24,6 +24,7 @@ from pyclnf import available_instruction_sets, instruction_set
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STAGES = ("stage_mtcnn", "landmarks", "stage_au", "end_to_end", "open_pack")
+BY_NAME = ("numpy_form",)  # slow, and about a form that nobody gets who has a wheel or a compiler
 
 
 def stage_rows(stage: str, shared: Path) -> Iterator[Row]:
@@ -42,7 +43,9 @@ def stage_rows(stage: str, shared: Path) -> Iterator[Row]:
 def main() -> int:
     """Run the stages."""
     parser = argparse.ArgumentParser(prog="parity", description=__doc__.splitlines()[0])
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"only these of: {', '.join(STAGES)}")
+    parser.add_argument(
+        "stages", nargs="*", metavar="STAGE", help=f"only these of: {', '.join((*STAGES, *BY_NAME))}"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the rows to this file")
     parser.add_argument(
         "--every-set",
@@ -50,9 +53,9 @@ def main() -> int:
         help="one table for each instruction set of this machine; OUT then gets the set's name",
     )
     arguments = parser.parse_args()
-    unknown = set(arguments.stages) - set(STAGES)
+    unknown = set(arguments.stages) - {*STAGES, *BY_NAME}
     if unknown:
-        parser.error(f"no stage {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}")
+        parser.error(f"no stage {', '.join(sorted(unknown))}; there are {', '.join((*STAGES, *BY_NAME))}")
     shared = Path(os.environ.get("PYFACEAU_SHARED", REPOSITORY.parent / "shared")).resolve()
     if not (shared / "gold").is_dir():
         print(f"parity skipped: no reference material in {shared} (set PYFACEAU_SHARED to its folder)")

@@ -21,6 +21,7 @@ BUILDS_DIFFER = {
     "clnf": (0.0255, 0.0326, 0.0306, 0.0273),
     "ceclm_fixture": (0.0220, 0.0220, 0.0266, 0.0222),
 }
+NOISE_FACTOR = 1.5  # as for tracks: one pair of builds is not the furthest apart that two builds can be
 
 
 class _Online:
@@ -103,12 +104,12 @@ def _action_units(name: str, intensities: Pair, presences: Pair, noise: float = 
         mean >= 0.99 and r[lowest] >= 0.97,
     )
     difference = float((found - gold).abs().to_numpy().mean())
-    told = f" (two C++ builds differ by {noise:.4f})" if noise else ""
+    bar = max(0.02, NOISE_FACTOR * noise)
     yield Row(
         f"{name}: AU intensities, mean abs difference",
-        "<= 0.02",
-        f"{difference:.4f}{told}",
-        difference <= 0.02,
+        f"<= {bar:.3f}" + (f" (two C++ builds: {noise:.4f})" if noise else ""),
+        f"{difference:.4f}",
+        difference <= bar,
     )
     equal = float((presences[0].to_numpy() == presences[1].to_numpy()).mean())
     yield Row(f"{name}: AU presences equal", ">= 98.5 %", f"{100 * equal:.2f} %", equal >= 0.985)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pyclnf.io import atomic_write
-from pyclnf.open_arrays import HEAD_FILE, read_arrays
+from pyclnf.io.archive import read_archive
+from pyclnf.open_arrays import HEAD_FILE
 from pyclnf.open_eyes import ARRAYS, OpenEyes
 from pyclnf.open_head import HeadAnatomy
 from weights.landmarks.london import load_london
@@ -90,7 +91,7 @@ def _fit(options: argparse.Namespace) -> None:
     pieces = [EyeSet.load(path) for path in sorted(options.work.glob("eyes_drawn_*.npz"))]
     drawn = EyeSet(*(np.concatenate([getattr(p, f) for p in pieces]) for f in EyeSet.__dataclass_fields__))
     real = EyeSet.load(options.work / "eyes_train.npz")
-    start = None if options.start is None else read_arrays(options.start, ARRAYS)
+    start = None if options.start is None else read_archive(options.start, ARRAYS)
     net = train([drawn, real], list(SHARES), options.epochs, SEED, options.work / "eyes.pt", start)
     lens = real.part(np.char.startswith(real.source, "london"))
     arrays = refitted(arrays_of(net, np.zeros(2), OWN_SHARE), drawn, lens, LENS_SHARE)

@@ -9,15 +9,16 @@ pytest.importorskip("torch")
 
 import torch
 
+from pyclnf.io.archive import read_archive
 from pyclnf.models import open_model_path
-from pyclnf.open_arrays import EYES_FILE, read_arrays
+from pyclnf.open_arrays import EYES_FILE
 from pyclnf.open_eyes import ARRAYS, OpenEyes
 from weights.eyes import net
 from weights.eyes.dataset import EyeSet
 
 
 def test_wider_network_starts_with_the_outputs_of_the_narrower_one(monkeypatch):
-    arrays = read_arrays(open_model_path().with_name(EYES_FILE), ARRAYS)
+    arrays = read_archive(open_model_path().with_name(EYES_FILE), ARRAYS)
     monkeypatch.setattr(net, "CHANNELS", tuple(len(arrays[f"conv{k}"]) + 4 for k in (1, 2, 3)))
     monkeypatch.setattr(net, "HIDDEN", arrays["dense1"].shape[1] + 8)
     monkeypatch.setattr(net, "START_NOISE", 0.0)
@@ -45,7 +46,7 @@ def test_unknown_targets_do_not_pull():
 
 
 def test_solving_gaze_anew_gathers_real_eyes_and_leaves_the_other_outputs():
-    arrays = read_arrays(open_model_path().with_name(EYES_FILE), ARRAYS)
+    arrays = read_archive(open_model_path().with_name(EYES_FILE), ARRAYS)
     rng = np.random.default_rng(1)
     windows = rng.integers(0, 255, (900, 32, 48)).astype(np.uint8)
     heads = rng.normal(0, 0.3, (900, 2)).astype(np.float32)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
+from .._kernels import kernels
 from ..errors import ModelFileError
 from ..geometry import euler_to_matrix
 from ..io import PDMFile, read_pdm
@@ -85,7 +85,7 @@ class PDM:
             raise ValueError("a PDM needs finite values")
         if not (self.eigenvalues > 0).all():
             raise ValueError("the variances of a PDM must be positive")
-        self.compiled = _core.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
+        self.compiled = kernels.ShapeModel(self.mean, np.ascontiguousarray(self.basis.T), self.eigenvalues)
 
     def __copy__(self) -> PDM:
         return self

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
+from .._kernels import kernels
 from ..errors import ModelFileError
 from ..io import ConvLayer, FullyConnected, MaxPool, ReLU, ValidatorFile, read_validator
 from ..io import ValidatorView as ViewData
@@ -98,12 +98,12 @@ def _clip(value: float, size: int) -> int:
     return int(min(max(int(value), 0), size - 1))
 
 
-def _network(data: ViewData, n_points: int) -> _core.ValidatorView:
+def _network(data: ViewData, n_points: int) -> kernels.ValidatorView:
     warp = data.warp
     rows, cols = warp.pixel_triangle.shape
     # Masked pixels are numbered down the columns.
     index = np.arange(rows * cols, dtype=np.int32).reshape(rows, cols).T[warp.mask.T]
-    view = _core.ValidatorView(
+    view = kernels.ValidatorView(
         rows,
         cols,
         float(warp.min_x),

@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .binary import BinaryReader
-from .views import read_centres, read_scale, read_visibility
+from .views import read_head
 
 _EXPERT_TAG = 5
 _NEURON_TAG = 2
 _EXPERT_BYTES = 20  # tag, width, height, 0, and the extra integer of an empty expert
 _NEURON_BYTES = 44  # tag, kind, three doubles, matrix header
 _LARGEST_WINDOW = 1000  # px; OpenFace's own go to 15. Bounds what a file without components can claim.
-_VIEW_BYTES = 12 + 24 + 12  # centre, visibility header
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +93,14 @@ def read_ccnf(path: str | os.PathLike[str]) -> CCNFFile:
         No such file; or it is truncated or malformed.
     """
     reader = BinaryReader(path)
-    scale = read_scale(reader)
-    n_views = reader.count("views", _VIEW_BYTES, minimum=1)
-    centres = read_centres(reader, n_views)
-    visibility = read_visibility(reader, n_views)
+    head = read_head(reader)
+    n_views, n_landmarks = head.visibility.shape
     sigma_components = _read_sigma_components(reader)
     # The file has as many betas as the first window has components.
     n_betas = len(next(iter(sigma_components.values()), ()))
-    experts = tuple(
-        tuple(_read_expert(reader, n_betas) for _ in range(visibility.shape[1])) for _ in range(n_views)
-    )
+    experts = tuple(tuple(_read_expert(reader, n_betas) for _ in range(n_landmarks)) for _ in range(n_views))
     reader.expect_end()
-    return CCNFFile(scale, centres, visibility, sigma_components, experts)
+    return CCNFFile(head.scale, head.centres, head.visibility, sigma_components, experts)
 
 
 def _read_sigma_components(reader: BinaryReader) -> dict[int, npt.NDArray[np.float32]]:

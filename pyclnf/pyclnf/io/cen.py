@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .binary import BinaryReader, BinaryWriter
-from .views import read_centres, read_scale, read_visibility, write_centres
+from .views import read_head, write_centres
 
 _EXPERT_TAG = 6
 _LAYER_BYTES = 28  # activation and two matrix headers
-_VIEW_BYTES = 12 + 24 + 12  # centre, visibility header
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,16 +99,13 @@ def read_cen(path: str | os.PathLike[str]) -> CENFile:
         No such file; or it is truncated or malformed.
     """
     reader = BinaryReader(path)
-    scale = read_scale(reader)
-    n_views = reader.count("views", _VIEW_BYTES, minimum=1)
-    centres = read_centres(reader, n_views)
-    visibility = read_visibility(reader, n_views)
-    n_landmarks = visibility.shape[1]
+    head = read_head(reader)
+    n_views, n_landmarks = head.visibility.shape
     mirror_landmarks = reader.vector(np.int32, n_landmarks, "the mirror landmarks")
     mirror_views = reader.vector(np.int32, n_views, "the mirror views")
     experts = tuple(tuple(_read_expert(reader) for _ in range(n_landmarks)) for _ in range(n_views))
     reader.expect_end()
-    model = CENFile(scale, centres, visibility, mirror_landmarks, mirror_views, experts)
+    model = CENFile(head.scale, head.centres, head.visibility, mirror_landmarks, mirror_views, experts)
     _check_mirrors(reader, model)
     return model
 
@@ -124,7 +120,8 @@ def _read_expert(reader: BinaryReader) -> CENExpert:
         activation = reader.i32("a layer's activation")
         bias = reader.vector(np.float32, None, "a layer's bias")
         inputs = len(layers[-1].bias) if layers else width * height + 1
-        weight = reader.matrix(np.float32, bias.size, inputs, "a layer's weights")
+        # Of 430 MB only the pages that are used are read; a fit with weights that are not finite fails.
+        weight = reader.matrix(np.float32, bias.size, inputs, "a layer's weights", finite=False)
         layers.append(DenseLayer(activation, bias, weight))
     if layers and layers[-1].bias.size != 1:
         raise reader.error(f"an expert ends in {layers[-1].bias.size} outputs, expected 1", start)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .text import TextReader
-from .views import read_centres, read_scale, read_visibility
+from .views import read_head
 
 _EXPERT_TAG = 3
 _MODALITY_TAG = 2
@@ -86,13 +86,11 @@ def read_svr(path: str | os.PathLike[str]) -> SVRFile:
         No such file; or it is truncated or malformed.
     """
     reader = TextReader(path)
-    scale = read_scale(reader)
-    n_views = reader.count("views", 9, minimum=1)
-    centres = read_centres(reader, n_views)
-    visibility = read_visibility(reader, n_views)
-    experts = tuple(tuple(_read_expert(reader) for _ in range(visibility.shape[1])) for _ in range(n_views))
+    head = read_head(reader)
+    n_views, n_landmarks = head.visibility.shape
+    experts = tuple(tuple(_read_expert(reader) for _ in range(n_landmarks)) for _ in range(n_views))
     reader.expect_end()
-    return SVRFile(scale, centres, visibility, experts)
+    return SVRFile(head.scale, head.centres, head.visibility, experts)
 
 
 def _read_expert(reader: TextReader) -> SVRExpert:

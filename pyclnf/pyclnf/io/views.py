@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,39 @@ from .binary import BinaryReader, BinaryWriter
 from .text import TextReader
 
 _DEGREE_DECIMALS = 10
+# Least size of a view: centre and visibility header, in bytes of a binary file, in words of a text.
+_VIEW_BYTES = 12 + 24 + 12
+_VIEW_WORDS = 9
 
 
-def read_scale(reader: BinaryReader | TextReader) -> float:
+@dataclass(frozen=True, eq=False)
+class Head:
+    """What files of CCNF, CEN and SVR experts begin with.
+
+    Attributes
+    ----------
+    scale : float
+        Patch scale.
+    centres : ndarray, shape (v, 3), float64
+        Orientation of each view in radians (pitch, yaw, roll).
+    visibility : ndarray, shape (v, n), bool
+        Landmarks visible in each view.
+    """
+
+    scale: float
+    centres: npt.NDArray[np.float64]
+    visibility: npt.NDArray[np.bool_]
+
+
+def read_head(reader: BinaryReader | TextReader) -> Head:
+    """Read what a file of patch experts begins with."""
+    scale = _read_scale(reader)
+    least = _VIEW_WORDS if isinstance(reader, TextReader) else _VIEW_BYTES
+    n_views = reader.count("views", least, minimum=1)
+    return Head(scale, read_centres(reader, n_views), _read_visibility(reader, n_views))
+
+
+def _read_scale(reader: BinaryReader | TextReader) -> float:
     """Read the patch scale, a positive number."""
     start = reader.offset
     scale = reader.f64("the patch scale")
@@ -34,7 +65,7 @@ def read_centres(reader: BinaryReader | TextReader, n_views: int) -> npt.NDArray
     return centres * (np.pi / 180)
 
 
-def read_visibility(reader: BinaryReader | TextReader, n_views: int) -> npt.NDArray[np.bool_]:
+def _read_visibility(reader: BinaryReader | TextReader, n_views: int) -> npt.NDArray[np.bool_]:
     """Read which landmark is visible in which view, (v, n)."""
     rows: list[npt.NDArray[Any]] = []
     for view in range(n_views):

@@ -1,7 +1,7 @@
 """Every numeric kernel of pyclnf once more in plain NumPy, written like its formula.
 
-Nothing in the package calls this at run time: the compiled kernels are tested against it, and it is where to read
-what they compute. Sums are in float64, except where a float32 result decides what is computed: the two quantisers of
+The compiled kernels are tested against it, and it is where to read what they compute; it runs where nothing could be
+compiled. Sums are in float64, except where a float32 result decides what is computed: the two quantisers of
 the method, the 1/32 px sampling grid and the 0.1 px grid of the mean-shift kernel, are exact.
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .shape import Float64Array, ShapeModel, apply_update, euler_to_matrix, jacobian, project, shape_3d
+from .shape import Float64Array, ShapeModel, apply_update, euler_to_matrix, jacobian, project, shape_3d, solve
 
 DAMPING = 0.75
 MOST_ITERATIONS = 1000
@@ -35,6 +35,8 @@ def fit_landmarks(
     params_local : ndarray, shape (m,), float64
     """
     seen = landmarks[0] != 0
+    if not seen.any():
+        return np.array([1.0, 0, 0, 0, 0, 0]), np.zeros(len(model.eigenvalues))
     target = landmarks[:, seen].astype(np.float64)
     rows = np.tile(seen, 3)
     part = ShapeModel(model.mean[rows], model.basis[rows], model.eigenvalues)
@@ -50,7 +52,10 @@ def fit_landmarks(
         J = jacobian(part, g, p)  # noqa: N806 - the field's name
         right = J.T @ (target - project(part, g, p)).reshape(-1)
         right[6:] -= p * prior
-        g, p = apply_update(g, p, DAMPING * np.linalg.solve(J.T @ J + ridge, right))
+        step = solve(J.T @ J + ridge, right)
+        if step is None:
+            break
+        g, p = apply_update(g, p, DAMPING * step)
         # The reference measures the error with the shape from before the update.
         stale = g[0] * euler_to_matrix(g[1:4])[:2] @ before + g[4:, None]
         now = float(np.linalg.norm(stale - target))

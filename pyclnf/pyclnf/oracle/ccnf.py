@@ -50,14 +50,38 @@ def ccnf_response(
     ndarray, shape (w, w), float64
         Shifted up to a minimum of 0 if it has negative values.
     """
-    patches = normalised_patches(area, expert.width)
-    window = patches.shape[0]
-    potential = np.zeros((window, window))
-    for norm, bias, alpha, template in zip(
-        expert.norm_weights, expert.biases, expert.alphas, expert.weights, strict=True
-    ):
-        if alpha > SMALLEST_ALPHA:
-            weights = np.concatenate([[bias], norm * template.flatten("F")])
-            potential += 2.0 * alpha * logistic(patches @ weights)
-    response = (covariance(expert, components, window) @ potential.reshape(-1)).reshape(window, window)
-    return response - min(float(response.min()), 0.0)
+    templates = expert.norm_weights[:, None] * expert.weights.transpose(0, 2, 1).reshape(
+        len(expert.alphas), -1
+    )
+    alpha2 = np.where(expert.alphas > SMALLEST_ALPHA, 2.0 * expert.alphas, 0.0)
+    potentials = potential(area, templates, expert.biases, alpha2)
+    window = potentials.shape[0]
+    return response_of(potentials, covariance(expert, components, window))
+
+
+def potential(
+    area: npt.NDArray[np.float32],
+    templates: npt.NDArray[np.floating],
+    biases: npt.NDArray[np.floating],
+    alpha2: npt.NDArray[np.floating],
+) -> npt.NDArray[np.float64]:
+    """Sum of the neurons, ``2 alpha`` times a logistic score each, at every position: (w, w).
+
+    Parameters
+    ----------
+    area : ndarray, shape (w + 10, w + 10), float32
+    templates : ndarray, shape (neurons, 121)
+        By columns.
+    biases, alpha2 : ndarray, shape (neurons,)
+        `alpha2` is twice alpha, 0 for neurons that do not count.
+    """
+    patches = normalised_patches(area)[:, :, 1:]
+    return np.asarray(logistic(patches @ templates.T.astype(np.float64) + biases) @ alpha2)
+
+
+def response_of(
+    potentials: npt.NDArray[np.float64], covariance: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float64]:
+    """Map of a field: its covariance times the potentials, shifted up to a minimum of 0 if it has negative values."""
+    response = (covariance @ potentials.reshape(-1)).reshape(potentials.shape)
+    return np.asarray(response - min(float(response.min()), 0.0))

@@ -5,19 +5,21 @@ Source: OpenFace 2.2, ``CEN_patch_expert.cpp``, ``ResponseSparse``; Zadeh, Baltr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from ..io import CENExpert
+from ..io import CENExpert, DenseLayer
 from .patches import logistic, normalised_patches
 
 SIGMOID, RELU = 0, 2
 
 
-def forward(expert: CENExpert, inputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def forward(layers: Sequence[DenseLayer], inputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Output of the network for every row of inputs (n, 1 + support**2)."""
     values = inputs.T
-    for layer in expert.layers:
+    for layer in layers:
         values = layer.weight.astype(np.float64) @ values + layer.bias[:, None]
         if layer.activation == SIGMOID:
             values = logistic(values)
@@ -61,6 +63,6 @@ def cen_response(
     """
     patches = normalised_patches(area[:, ::-1] if mirrored else area, expert.width)
     window = patches.shape[0]
-    everywhere = forward(expert, patches.reshape(window * window, -1)).reshape(window, window)
+    everywhere = forward(expert.layers, patches.reshape(window * window, -1)).reshape(window, window)
     response = fill_in(everywhere)
     return response[:, ::-1] if mirrored else response

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Float64Array = npt.NDArray[np.float64]
+from .shape import Float64Array, solve
 
 
 def rodrigues(rotation_vector: npt.ArrayLike) -> Float64Array:
@@ -78,8 +78,13 @@ def solve_pnp(
             axis=1,
         )
         normal = J.T @ J
-        step = -np.linalg.solve(normal + damping * np.diag(np.diag(normal)), J.T @ error)
+        found = solve(normal + damping * np.diag(np.diag(normal)), J.T @ error)
+        if found is None:
+            break
+        step = -found
         candidate = moved(step)
+        if np.abs(step[:3]).max() < 1e-12 and np.abs(step[3:]).max() < 1e-12 * np.linalg.norm(t):
+            break
         if np.sum(residuals(points, pixels, camera, *candidate) ** 2) <= np.sum(error**2):
             rotation, t = candidate
             damping = max(damping / 10, 1e-12)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .mean_shift import landmark_likelihood, mean_shift
-from .shape import Float64Array, ShapeModel, apply_update, jacobian, project
+from .shape import Float64Array, ShapeModel, apply_update, jacobian, project, solve
 
 CONVERGED = 0.01  # px, L2 norm over the whole shape vector
 NOT_VISIBLE = -1e8
@@ -70,7 +70,7 @@ def nu_rlms(
     centre = (responses.shape[1] - 1) // 2
     both = np.tile(weights * visible, 2).astype(np.float64)
     previous: npt.NDArray[np.float32] | None = None
-    place = np.zeros((2, len(visible)), f)
+    place = np.full((2, len(visible)), f(centre))
     for _ in range(iterations):
         shape = project(model, g, p).astype(f)
         if previous is not None and np.linalg.norm(shape - previous) < CONVERGED:
@@ -78,16 +78,16 @@ def nu_rlms(
         previous = shape
         # float32, because the node of the kernel's grid on which a landmark falls decides its shift
         place = to_reference.astype(f) @ (shape - base.astype(f)) + f(centre)
-        shifts = np.array([mean_shift(r, x, y, sigma) for r, x, y in zip(responses, *place, strict=True)])
+        shifts = mean_shift(responses, place[0], place[1], sigma)
         J = jacobian(model, g, p, rigid)  # noqa: N806 - the field's name
-        right = (J * both[:, None]).T @ (to_image @ shifts.T).reshape(-1)
+        right = (J * both[:, None]).T @ (to_image @ shifts).reshape(-1)
         if not rigid:
             right -= prior * np.concatenate([np.zeros(6), p])
         left = (J * both[:, None]).T @ J + np.diag(prior)
-        g, p = apply_update(g, p, np.linalg.solve(left, right))
+        step = solve(left, right)
+        g, p = apply_update(g, p, np.zeros(len(right)) if step is None else step)
         p = np.clip(p, -3 * np.sqrt(eigenvalues), 3 * np.sqrt(eigenvalues))
         g, p = g.astype(f).astype(np.float64), p.astype(f).astype(np.float64)
-    likelihoods = np.full(len(visible), NOT_VISIBLE)
-    for i in np.flatnonzero(visible):
-        likelihoods[i] = landmark_likelihood(responses[i], float(place[0, i]), float(place[1, i]), sigma)
-    return g, p, likelihoods, float(np.log(likelihoods[visible] + 1e-8).mean())
+    likelihoods = np.where(visible, landmark_likelihood(responses, place[0], place[1], sigma), NOT_VISIBLE)
+    mean = np.log(likelihoods[visible] + 1e-8).mean() if visible.any() else NOT_VISIBLE
+    return g, p, likelihoods, float(mean)

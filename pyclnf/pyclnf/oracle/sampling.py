@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 GRID = 32  # samples per px: coordinates are quantised to 1/32 px
+_FAR = 1 << 28  # 1/32 px; no image is so large
+_LARGEST, _OUTSIDE = 1e15, 2.0**50
 _FRACTION = 1024  # OpenCV's affine coordinates are multiples of 1/1024 px before they are cut to the grid
 
 
@@ -38,14 +40,26 @@ def area_coordinates(
     # The reference rounds every product to float32 before it adds.
     tx = f(x) - f(a) * half + f(b) * half
     ty = f(y) - f(a) * half - f(b) * half
-    m = np.array([[f(a), -f(b), tx], [f(b), f(a), ty]], dtype=np.float64)
-    u = np.arange(side)
-    by_column = np.rint(m[:, :1] * u * _FRACTION)
-    by_row = np.rint((m[:, 1:2] * u + m[:, 2:]) * _FRACTION) + _FRACTION // GRID / 2
+    return grid_coordinates(np.array([[f(a), -f(b), tx], [f(b), f(a), ty]], dtype=np.float64), side, side)
+
+
+def grid_coordinates(
+    matrix: npt.NDArray[np.float64], width: int, height: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the pixels of an area lie in the image under an affine map (2, 3), in 1/32 px: X, Y (height, width)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        by_column = matrix[:, :1] * np.arange(width) * _FRACTION
+        by_row = (matrix[:, 1:2] * np.arange(height) + matrix[:, 2:]) * _FRACTION
     shift = _FRACTION // GRID
-    both = (by_row[:, :, None] + by_column[:, None, :]).astype(np.int64)
-    grid = both // shift
+    both = (_whole(by_row) + shift // 2)[:, :, None] + _whole(by_column)[:, None, :]
+    grid = np.clip(both // shift, -_FAR, _FAR)
     return grid[0], grid[1]
+
+
+def _whole(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Nearest whole numbers; what is not finite or too large lies outside every image."""
+    near = np.abs(values) < _LARGEST
+    return np.where(near, np.rint(np.where(near, values, 0.0)), -_OUTSIDE).astype(np.int64)
 
 
 def sample_grid(

@@ -81,6 +81,16 @@ def jacobian(
     return np.stack([c.reshape(-1) for c in columns], axis=1)
 
 
+def solve(matrix: Float64Array, right: Float64Array) -> Float64Array | None:
+    """Solution of linear equations; None if the matrix is singular or not finite."""
+    if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
+        return None
+    try:
+        return np.asarray(np.linalg.solve(matrix, right))
+    except np.linalg.LinAlgError:
+        return None
+
+
 def apply_update(
     params_global: npt.ArrayLike, params_local: npt.ArrayLike, step: npt.ArrayLike
 ) -> tuple[Float64Array, Float64Array]:
@@ -92,9 +102,11 @@ def apply_update(
     g[4:] += d[4:6]
     wx, wy, wz = d[1:4]
     near_rotation = np.array([[1.0, -wz, wy], [wz, 1.0, -wx], [-wy, wx, 1.0]])
-    u, _, vt = np.linalg.svd(near_rotation)
-    increment = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-    angles = matrix_to_euler(euler_to_matrix(g[1:4]) @ increment)
+    angles = np.full(3, np.nan)
+    if np.isfinite(near_rotation).all():
+        u, _, vt = np.linalg.svd(near_rotation)
+        increment = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+        angles = matrix_to_euler(euler_to_matrix(g[1:4]) @ increment)
     g[1:4] = 0.0 if np.isnan(angles).any() else angles
     p[: len(d) - 6] += d[6:]
     return g, p

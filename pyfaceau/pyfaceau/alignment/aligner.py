@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyclnf.geometry import align_similarity
-from pyclnf.image import to_grey, warp_affine_u8
-from pyfaceau.alignment.face_mask import black_out, rasterise
+from pyclnf.image import Frame, Picture, to_grey, warp_affine_u8
+from pyfaceau.kernels import form_of
+
+if TYPE_CHECKING:
+    from pyfaceau.alignment.face_mask import black_out, rasterise
+else:
+    _form = form_of("pyfaceau.alignment.face_mask")
+    black_out, rasterise = _form.black_out, _form.rasterise
 
 # OpenFace 2.2: Face_utils.cpp. Points that move little with expression; 30 (tip of the nose bridge) is not
 # among them.
@@ -24,6 +31,8 @@ RAISE = 30 / 0.7  # in millimetres of the face model
 # OpenFace 2.2: FaceAnalyserParameters. The action-unit models were trained on this size and scale.
 AU_SIZE = 112
 AU_SCALE = 0.7
+
+LARGEST_SIZE = 4096  # px; each face of this size takes 48 MB and most of a second
 
 N_POINTS = 68
 
@@ -65,7 +74,7 @@ class FaceAligner:
     triangulation : ndarray of shape (t, 3), int
         Triangles that cover the face (`tris_68_full.txt`).
     size : int, optional
-        Side of the aligned face in pixels.
+        Side of the aligned face in pixels, at most 4096.
     scale : float, optional
         Pixels per millimetre; by default 0.7 in 112 px and in proportion for other sizes, as for OpenFace's
         ``-simsize``.
@@ -77,7 +86,7 @@ class FaceAligner:
     Raises
     ------
     ValueError
-        If an argument has the wrong shape or is not positive.
+        If an argument has the wrong shape or is not positive, or the size is too large.
 
     Notes
     -----
@@ -100,8 +109,12 @@ class FaceAligner:
             raise ValueError(f"triangulation must have shape (t, 3), got {triangulation.shape}")
         if triangulation.size and not 0 <= triangulation.min() <= triangulation.max() < N_POINTS:
             raise ValueError(f"triangulation names points outside 0..{N_POINTS - 1}")
-        if size < 1 or (scale is not None and not scale > 0):
-            raise ValueError(f"size and scale must be positive, got {size} and {scale}")
+        if not 1 <= size <= LARGEST_SIZE:
+            raise ValueError(
+                f"the size of aligned faces must be positive and at most {LARGEST_SIZE} px, got {size}"
+            )
+        if scale is not None and not 0 < scale < math.inf:
+            raise ValueError(f"the scale of aligned faces must be a positive number, got {scale}")
         self.size = size
         self.scale = size * AU_SCALE / AU_SIZE if scale is None else scale
         self.mask = mask
@@ -113,7 +126,7 @@ class FaceAligner:
 
     def align(
         self,
-        frame: NDArray[np.uint8],
+        frame: Frame,
         landmarks: NDArray[np.float32],
         params_global: NDArray[np.float32],
     ) -> AlignedFace:
@@ -121,8 +134,8 @@ class FaceAligner:
 
         Parameters
         ----------
-        frame : ndarray of shape (H, W, 3), uint8
-            Colour image.
+        frame : ndarray of shape (H, W, 3), uint8, or Picture
+            Colour image; of a picture, only the part around the face is made.
         landmarks : ndarray of shape (68, 2), float32
             Detected landmarks, x and y in pixels.
         params_global : ndarray of shape (6,), float32
@@ -139,7 +152,9 @@ class FaceAligner:
         ValueError
             If the frame is not (H, W, 3) uint8, or the landmarks are not (68, 2) and finite.
         """
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        if not isinstance(frame, Picture) and (
+            frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8
+        ):
             raise ValueError(f"frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}")
         points = np.asarray(landmarks, np.float32)
         if points.shape != (N_POINTS, 2) or not np.isfinite(points).all():

@@ -20,6 +20,8 @@ def rasterise(points: Floats, triangles: NDArray[np.int32], mask: NDArray[np.uin
     mask : ndarray of shape (h, w), uint8
         Written.
     """
+    if points.ndim != 2 or points.shape[1] != 2 or triangles.ndim != 2 or triangles.shape[1] != 3:
+        raise ValueError("points must be (n, 2) and triangles (t, 3)")
     y, x = np.mgrid[: mask.shape[0], : mask.shape[1]].astype(np.float32)
     mask[:] = 0
     for a, b, c in points[triangles]:
@@ -30,6 +32,13 @@ def rasterise(points: Floats, triangles: NDArray[np.int32], mask: NDArray[np.uin
         for start, end, opposite in ((a, b, c), (b, c, a), (a, c, b)):
             inside &= _side(x, y, start, end) * _side(opposite[0], opposite[1], start, end) >= 0
         mask[inside] = 1
+
+
+def black_out(image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
+    """Set the pixels of `image` (h, w, channels) to 0 where `mask` (h, w) is 0, in place."""
+    if image.shape[:2] != mask.shape:
+        raise ValueError("image and mask must have the same size")
+    image *= mask[:, :, None]
 
 
 def _side(x: Floats, y: Floats, start: Floats, end: Floats) -> Floats:

@@ -10,11 +10,15 @@ import typer
 import pyfaceau
 
 from .batch import batch
+from .compare import compare
 from .demo import demo
 from .extract import extract
 from .live import live
 from .models import models_app
 from .openface import OPENFACE_CONTEXT, openface
+from .overlay import overlay
+from .report import report
+from .verify import verify
 
 app = typer.Typer(
     help="Facial action units, head pose and landmarks of video.",
@@ -24,8 +28,12 @@ app = typer.Typer(
 )
 app.command()(extract)
 app.command()(batch)
+app.command()(report)
+app.command()(overlay)
 app.command()(live)
 app.command()(demo)
+app.command()(compare)
+app.command()(verify)
 app.command(context_settings=OPENFACE_CONTEXT)(openface)
 app.add_typer(models_app, name="models")
 

@@ -13,15 +13,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .common_options import (
+    AUModels,
+    Columns,
+    Detector,
+    Every,
+    Landmarks,
+    MaxFaces,
+    MaxFrames,
+    Models,
+    Rotate,
+    Timestamps,
+    Wild,
+    analysis_options,
+    rotation_argument,
+)
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ..batch import BatchSummary
     from ..batch.journal import Entry
     from ..batch.scheduler import BatchProgress, Report
-    from ..options import AnalysisOptions
-
-_FORMATS = {"csv": "csv", "parquet": "parquet", "openface": "csv", "openface-compact": "csv"}
 
 
 def batch(
@@ -40,45 +53,18 @@ def batch(
         int | None,
         typer.Option(min=1, help="Processes of this machine.", show_default="processor cores / threads"),
     ] = None,
-    models: Annotated[
-        str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
-    ] = "auto",
-    landmarks: Annotated[
-        str, typer.Option(help="auto, ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
-    ] = "auto",
-    include: Annotated[
-        str | None,
-        typer.Option(
-            help="Columns: gaze, eye_landmarks, pose, landmarks, landmarks_3d, pdm, aus; separated by commas.",
-            show_default="pose,aus; all with --format openface",
-        ),
-    ] = None,
+    models: Models = "auto",
+    landmarks: Landmarks = "auto",
+    include: Columns = None,
     format: Annotated[str, typer.Option(help="csv, parquet, openface or openface-compact.")] = "csv",
-    every: Annotated[int, typer.Option(min=1, help="Take each n-th frame only.")] = 1,
-    rotate: Annotated[
-        str,
-        typer.Option(
-            help="Turn videos clockwise: 0, 90, 180, 270, or auto, if no face is upright as they are."
-        ),
-    ] = "auto",
-    timestamps: Annotated[
-        str | None,
-        typer.Option(
-            help="container: those of the video; frames: frame / frame rate.",
-            show_default="container; frames with --format openface",
-        ),
-    ] = None,
-    wild: Annotated[
-        bool, typer.Option("--wild", help="OpenFace's settings for difficult images; slower.")
-    ] = False,
-    detector: Annotated[
-        str, typer.Option(help="mtcnn, an engine of it (`pymtcnn backends` lists them), or haar.")
-    ] = "mtcnn",
-    au_models: Annotated[str, typer.Option(help="dynamic, static or both.")] = "dynamic",
-    max_faces: Annotated[int, typer.Option(min=1, help="Most faces to follow.")] = 1,
-    max_frames: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many frames of each video.", show_default=False)
-    ] = None,
+    every: Every = 1,
+    rotate: Rotate = "auto",
+    timestamps: Timestamps = None,
+    wild: Wild = False,
+    detector: Detector = "mtcnn",
+    au_models: AUModels = "dynamic",
+    max_faces: MaxFaces = 1,
+    max_frames: MaxFrames = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor cores of each worker.")] = 1,
     scheduler: Annotated[
         str | None,
@@ -110,17 +96,12 @@ def batch(
 
     from ..batch import run_batch
 
-    if format not in _FORMATS:
-        raise typer.BadParameter(f"--format must be {', '.join(_FORMATS)}, got {format}")
-    columns: Any = None if include is None else tuple(part.strip() for part in include.split(","))
-    if columns is None:
-        columns = "openface" if format.startswith("openface") else ("pose", "aus")
-    options = _options(
+    options = analysis_options(
+        format=format,
+        include=include,
+        timestamps=timestamps,
         models=models,
         landmarks=landmarks,
-        include=columns,
-        number_format=format if format.startswith("openface") else "plain",
-        timestamps=timestamps or ("frames" if format.startswith("openface") else "container"),
         every=every,
         wild=wild,
         detector=detector,
@@ -128,7 +109,7 @@ def batch(
         max_faces=max_faces,
         threads=threads,
     )
-    turn: Any = int(rotate) if rotate.isdecimal() else rotate
+    turn = rotation_argument(rotate)
     console = Console(stderr=True)
     with _stop_on_signals() as stopped_by, _display(console, not quiet) as report:
         summary = run_batch(
@@ -153,15 +134,6 @@ def batch(
         raise typer.Exit(128 + stopped_by[0])  # 130 and 143, as shells report SIGINT and SIGTERM
     if summary.failed:
         raise typer.Exit(1)
-
-
-def _options(**arguments: Any) -> AnalysisOptions:
-    from ..options import AnalysisOptions
-
-    try:
-        return AnalysisOptions(**arguments)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def _cores() -> int:

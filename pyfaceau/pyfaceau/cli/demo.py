@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .common_options import Quiet
 from .errors import report_error
 from .quiet import be_quiet
 
@@ -18,7 +19,7 @@ def demo(
     models: Annotated[
         str, typer.Option(help="open, auto, openface, or a folder with OpenFace's files.", metavar="MODELS")
     ] = "open",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no warnings.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Analyse the demo clip, compare with the truth, and say where the results are."""
     from ..demo import run_demo

@@ -10,6 +10,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .common_options import (
+    AUModels,
+    Columns,
+    Detector,
+    Every,
+    Landmarks,
+    MaxFaces,
+    MaxFrames,
+    Models,
+    Quiet,
+    Rotate,
+    Timestamps,
+    Wild,
+    analysis_options,
+    rotation_argument,
+)
 from .errors import report_error
 from .pictures import Pictures
 from .quiet import be_quiet
@@ -17,6 +33,7 @@ from .quiet import be_quiet
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..options import AnalysisOptions
     from ..pipeline import FullPythonAUPipeline
     from ..profiling import Profile
     from .jobs import Job
@@ -39,23 +56,11 @@ def extract(
             "--output", "-o", help="Folder, or a .csv or .parquet file for one input.", metavar="OUT"
         ),
     ],
-    models: Annotated[
-        str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
-    ] = "auto",
-    landmarks: Annotated[
-        str, typer.Option(help="auto, ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
-    ] = "auto",
-    max_frames: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many frames of each video.", show_default=False)
-    ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Take each n-th frame only.")] = 1,
-    include: Annotated[
-        str | None,
-        typer.Option(
-            help="Columns: gaze, eye_landmarks, pose, landmarks, landmarks_3d, pdm, aus; separated by commas.",
-            show_default="pose,aus; all with --format openface",
-        ),
-    ] = None,
+    models: Models = "auto",
+    landmarks: Landmarks = "auto",
+    max_frames: MaxFrames = None,
+    every: Every = 1,
+    include: Columns = None,
     format: Annotated[
         str | None,
         typer.Option(
@@ -65,9 +70,7 @@ def extract(
             show_default="that of the output's name, else csv",
         ),
     ] = None,
-    au_models: Annotated[
-        str, typer.Option(help="dynamic, static or both; photographs have static ones in any case.")
-    ] = "dynamic",
+    au_models: AUModels = "dynamic",
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -78,26 +81,13 @@ def extract(
             show_default="learnt from each video",
         ),
     ] = None,
-    max_faces: Annotated[int, typer.Option(min=1, help="Most faces to follow.")] = 1,
+    max_faces: MaxFaces = 1,
     images_as: Annotated[
         str, typer.Option("--as", help="What the images of a folder are: sequence or photos.", metavar="KIND")
     ] = "auto",
-    rotate: Annotated[
-        str,
-        typer.Option(
-            help="Turn videos clockwise: 0, 90, 180, 270, or auto, if no face is upright as they are."
-        ),
-    ] = "auto",
-    timestamps: Annotated[
-        str | None,
-        typer.Option(
-            help="container: those of the video; frames: frame / frame rate.",
-            show_default="container; frames with --format openface",
-        ),
-    ] = None,
-    wild: Annotated[
-        bool, typer.Option("--wild", help="OpenFace's settings for difficult images; slower.")
-    ] = False,
+    rotate: Rotate = "auto",
+    timestamps: Timestamps = None,
+    wild: Wild = False,
     fx: Annotated[
         float | None, typer.Option(help="Camera: focal length, px.", show_default="guessed")
     ] = None,
@@ -128,47 +118,25 @@ def extract(
         typer.Option("--force", help="Write results anew that are there already; else they are skipped."),
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Print the time of each stage.")] = False,
-    detector: Annotated[
-        str,
-        typer.Option(
-            "--detector",
-            "--mtcnn-backend",
-            help="mtcnn, an engine of it (`pymtcnn backends` lists them), haar, or yunet:PATH.",
-        ),
-    ] = "mtcnn",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no warnings.")] = False,
+    detector: Detector = "mtcnn",
+    quiet: Quiet = False,
 ) -> None:
     """Write action units, head pose and landmarks of each INPUT: one row a frame, or one row a face of photographs.
 
     A folder of videos stands for all videos in it, and its results keep its tree. Photographs share one table. An
     input that fails is named and the others go on; each result is written as soon as it is there.
     """
-    from ..rotation import check_rotation
-    from .jobs import FORMAT_SUFFIXES, baseline_argument, plan_jobs, rotation_argument
+    from .jobs import baseline_argument, plan_jobs
 
     be_quiet(quiet)
-    if format not in (None, *FORMAT_SUFFIXES):
-        raise typer.BadParameter(f"--format must be {', '.join(FORMAT_SUFFIXES)}, got {format}")
-    try:
-        turn = rotation_argument(rotate)
-        check_rotation(turn)
-    except ValueError as error:
-        raise typer.BadParameter(f"--{error}") from error
-    plan = plan_jobs(videos, output, format=format, images_as=images_as, same_person=same_person, force=force)
-    for target in plan.skipped:
-        typer.echo(f"{target} is there already, skipped (--force writes it anew)")
-    if not plan.jobs:
-        return
-    columns: Any = None if include is None else tuple(part.strip() for part in include.split(","))
-    like_openface = format in ("openface", "openface-compact")
-    if columns is None:
-        columns = "openface" if like_openface else ("pose", "aus")
-    pipeline = _pipeline(
+    turn = rotation_argument(rotate)
+    options = analysis_options(
+        format=format,
+        include=include,
+        timestamps=timestamps,
         models=models,
         landmarks=landmarks,
         detector=detector,
-        include=columns,
-        number_format=format if like_openface else "plain",
         au_models=au_models,
         max_faces=max_faces,
         threads=threads,
@@ -178,8 +146,13 @@ def extract(
         cx=cx,
         cy=cy,
         every=every,
-        timestamps=timestamps or ("frames" if like_openface else "container"),
     )
+    plan = plan_jobs(videos, output, format=format, images_as=images_as, same_person=same_person, force=force)
+    for target in plan.skipped:
+        typer.echo(f"{target} is there already, skipped (--force writes it anew)")
+    if not plan.jobs:
+        return
+    pipeline = _pipeline(options)
     pictures = Pictures(overlay=overlay, plot=plot)
     timing = _profile(pipeline) if profile else None
     work = _Work(
@@ -313,12 +286,11 @@ def _count_frames(table: pd.DataFrame) -> tuple[int, int]:
     return max((last - 1) // table.attrs["options"]["every"] + 1, with_face), with_face
 
 
-def _pipeline(**arguments: Any) -> FullPythonAUPipeline:
-    from ..options import AnalysisOptions
+def _pipeline(options: AnalysisOptions) -> FullPythonAUPipeline:
     from ..pipeline import FullPythonAUPipeline
 
     try:
-        return FullPythonAUPipeline.from_options(AnalysisOptions(**arguments))
+        return FullPythonAUPipeline.from_options(options)
     except ValueError as error:  # the constructor's way to refuse an argument
         raise typer.BadParameter(str(error)) from error
 

@@ -6,16 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from ..errors import OutputError, VideoError
 from ..inputs import Input, find_inputs
 from ..output import FORMATS, check_target
+from .common_options import FORMAT_SUFFIXES, LIKE_OPENFACE
 
-# Formats that can be asked for, with the ending of their files.
-FORMAT_SUFFIXES = {"csv": ".csv", "parquet": ".parquet", "openface": ".csv", "openface-compact": ".csv"}
 _OTHER_TABLES = (".xlsx", ".xls", ".tsv", ".txt", ".json", ".ods", ".feather")  # not names of folders
 
 
@@ -83,7 +81,7 @@ def plan_jobs(
         inputs = find_inputs(paths, images_as)  # type: ignore[arg-type]
     except VideoError as error:
         raise typer.BadParameter(str(error)) from error
-    if format in ("openface", "openface-compact") and any(each.kind == "photos" for each in inputs):
+    if format in LIKE_OPENFACE and any(each.kind == "photos" for each in inputs):
         raise typer.BadParameter(
             "OpenFace writes a file for each photograph; use `pyfaceau openface -f PHOTO`, or --format csv"
         )
@@ -112,11 +110,6 @@ def baseline_argument(text: str | None) -> Path | tuple[int, int] | None:
         return None
     frames = re.fullmatch(r"(\d+):(\d+)", text)
     return Path(text) if frames is None else (int(frames[1]), int(frames[2]))
-
-
-def rotation_argument(text: str) -> Any:
-    """Read ``--rotate``; what is wrong with it is found out later."""
-    return int(text) if re.fullmatch(r"\d+", text) else text
 
 
 def _is_file(output: Path, format: str | None) -> bool:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .common_options import Detector, Landmarks, MaxFaces, Models
+
 if TYPE_CHECKING:
     from ..live import LiveSource
     from ..pipeline import FullPythonAUPipeline
@@ -38,17 +40,10 @@ def live(
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many analysed frames.", show_default=False)
     ] = None,
-    max_faces: Annotated[int, typer.Option(min=1, help="Most faces to follow.")] = 1,
-    models: Annotated[
-        str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
-    ] = "auto",
-    landmarks: Annotated[
-        str, typer.Option(help="auto, ceclm, clnf, or the path of a main_*.txt file.", metavar="LANDMARKS")
-    ] = "auto",
-    detector: Annotated[
-        str,
-        typer.Option("--detector", "--mtcnn-backend", help="mtcnn, an engine of it, haar, or yunet:PATH."),
-    ] = "mtcnn",
+    max_faces: MaxFaces = 1,
+    models: Models = "auto",
+    landmarks: Landmarks = "auto",
+    detector: Detector = "mtcnn",
     window: Annotated[
         bool | None,
         typer.Option(

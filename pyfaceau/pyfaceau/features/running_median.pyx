@@ -7,10 +7,10 @@ below it. A new value moves that bin by few occupied places, so an update touche
 
 import numpy as np
 
+from pyfaceau.features.median_state import MOST as most_of_all
+from pyfaceau.features.median_state import check_state
 
-# The histograms hold 32 bits, for the sake of memory. Frames that count come to this number in four years at 30 a second.
-cdef enum:
-    MOST = 2147483647
+cdef Py_ssize_t MOST = most_of_all
 
 
 cdef class RunningMedian:
@@ -116,22 +116,7 @@ cdef class RunningMedian:
         state : dict of str to ndarray
             Of a running median with the same size and bins.
         """
-        for name, array in self._arrays.items():
-            if state[name].shape != array.shape or state[name].dtype != array.dtype:
-                raise ValueError(
-                    f"state of a running median: {name} is {state[name].dtype} {state[name].shape}, "
-                    f"expected {array.dtype} {array.shape}"
-                )
-        count = int(state["count"])
-        bins = state["bin"]
-        if not (0 <= count <= MOST and (bins >= 0).all() and (bins < self._bins).all()):
-            raise ValueError("state of a running median: count or bin out of range")
-        if (state["histogram"] < 0).any() or (state["histogram"].sum(1, np.int64) != count).any():
-            raise ValueError("state of a running median: the histograms do not hold count values each")
-        below = np.cumsum(state["histogram"], 1, np.int64)[np.arange(self._size), bins]
-        below -= state["histogram"][np.arange(self._size), bins]
-        if (below != state["below"]).any():
-            raise ValueError("state of a running median: below does not match the histograms")
+        count = check_state(state, self._arrays, self._bins)
         for name, array in self._arrays.items():
             array[...] = state[name]
         self.count = count

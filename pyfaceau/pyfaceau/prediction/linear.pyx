@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Matrix times vector in a fixed order of additions.
+"""Matrix times vector in a fixed order of additions: compiled form of `pyfaceau.prediction.linear_numpy`.
 
 NumPy's product would be as fast, but its last bits depend on the BLAS library and its number of threads, and those
 threads would compete with the landmark stage of the next frame.

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyfaceau.kernels import form_of
 from pyfaceau.prediction.files import AUModel, read_au_models
-from pyfaceau.prediction.linear import multiply
+
+if TYPE_CHECKING:
+    from pyfaceau.prediction.linear import multiply
+else:
+    _form = form_of("pyfaceau.prediction.linear")
+    multiply = _form.multiply
 
 Floats = NDArray[np.float64]
 

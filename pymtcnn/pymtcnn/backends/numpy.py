@@ -229,7 +229,7 @@ def _compile(layers: Sequence[Layer], side: int) -> tuple[list[_Step], list[_Ste
     Parameters
     ----------
     layers : sequence of Layer
-        A network of `pymtcnn.weights.ARCHITECTURES`: a PReLU follows every layer with weights but the last,
+        A network of `pymtcnn.networks.ARCHITECTURES`: a PReLU follows every layer with weights but the last,
         and pooling follows a PReLU.
     side : int
         Side of the input in pixels (PNet: of its cell; larger images give more cells).

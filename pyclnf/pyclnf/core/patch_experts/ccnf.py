@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ... import _core
+from ..._kernels import kernels
 from ...io import CCNFExpert, CCNFFile
 from ..arrays import frozen
-from .base import SUPPORT, Float32Array, check_window
+from .base import SUPPORT, Float32Array, check_support, check_window
 
 # Neurons with a smaller alpha are skipped. OpenFace 2.2: CCNF_patch_expert.cpp
 SMALLEST_ALPHA = 1e-4
@@ -25,6 +25,11 @@ class CCNFExperts:
     sigma_components : mapping of window to ndarray, optional
         Overrides those of the file. OpenFace keeps one set for all scales of a model: that of the last file read.
 
+    Raises
+    ------
+    ValueError
+        An expert has another area than the compiled banks know, or alphas that give no covariance.
+
     References
     ----------
     Baltrusaitis, Robinson, Morency: Continuous Conditional Neural Fields for Structured Regression. ECCV 2014.
@@ -38,8 +43,16 @@ class CCNFExperts:
             [[0.0 if e is None else e.confidence for e in view] for view in data.experts], np.float32
         )
         self.sigma_components = data.sigma_components if sigma_components is None else sigma_components
+        for view, experts in enumerate(data.experts):
+            for landmark, expert in enumerate(experts):
+                if expert is not None:
+                    check_support(expert.width, expert.height, view, landmark)
+                    if not expert.alphas.sum() > 0:
+                        raise ValueError(
+                            f"the alphas of landmark {landmark} in view {view} have no positive sum"
+                        )
         self._experts = data.experts
-        self._banks: dict[int, tuple[_core.CcnfBank, list[CCNFExpert]]] = {}
+        self._banks: dict[int, tuple[kernels.CcnfBank, list[CCNFExpert]]] = {}
         self._sigmas: dict[tuple[int, int], Float32Array] = {}
 
     def responses(
@@ -63,7 +76,7 @@ class CCNFExperts:
         a, b = float(to_image[0, 0]), float(-to_image[0, 1])
         bank.responses(grey, shape, a, b, window, sigmas, out, threads)
 
-    def _bank(self, view: int) -> tuple[_core.CcnfBank, list[CCNFExpert]]:
+    def _bank(self, view: int) -> tuple[kernels.CcnfBank, list[CCNFExpert]]:
         bank = self._banks.get(view)
         if bank is None:
             n = self.visibility.shape[1]
@@ -86,7 +99,7 @@ class CCNFExperts:
                 alpha2[k, :m] = np.where(e.alphas > SMALLEST_ALPHA, 2.0 * e.alphas, 0.0)
             sums = weights.sum(axis=2, dtype=np.float64).astype(np.float32)
             landmarks = np.array([i for i, _ in seen], np.int32)
-            made = _core.CcnfBank(landmarks, weights, bias, sums, alpha2, n)
+            made = kernels.CcnfBank(landmarks, weights, bias, sums, alpha2, n)
             bank = self._banks.setdefault(view, (made, experts))
         return bank
 
@@ -116,5 +129,5 @@ def sigma_matrices(
         return (1.0 / (2.0 * alphas)).astype(np.float32)
     betas = np.array([e.betas[: len(components)] for e in experts])
     used = np.ascontiguousarray(components[: betas.shape[1]])
-    out: Float32Array = _core.ccnf_covariances(alphas, betas, used, threads)
+    out: Float32Array = kernels.ccnf_covariances(alphas, betas, used, threads)
     return out

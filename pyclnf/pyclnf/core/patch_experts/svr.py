@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ... import _core
+from ..._kernels import kernels
 from ...io import SVRFile
 from ..arrays import frozen
-from .base import Float32Array
+from .base import Float32Array, check_support
 
 
 class SVRExperts:
     """The SVR experts of one scale; see :class:`~pyclnf.core.patch_experts.base.PatchExperts`.
+
+    Raises
+    ------
+    ValueError
+        A template has another area or input than the compiled banks know.
 
     References
     ----------
@@ -30,8 +35,15 @@ class SVRExperts:
             ],
             np.float32,
         )
+        for view, experts in enumerate(data.experts):
+            for landmark, expert in enumerate(experts):
+                for template in expert.modalities:
+                    height, width = template.weights.shape
+                    check_support(width, height, view, landmark)
+                if any(m.kind not in (0, 1) for m in expert.modalities):
+                    raise ValueError(f"landmark {landmark} in view {view} looks at an unknown kind of input")
         self._experts = data.experts
-        self._banks: dict[int, _core.SvrBank] = {}
+        self._banks: dict[int, kernels.SvrBank] = {}
 
     def responses(
         self,
@@ -49,8 +61,8 @@ class SVRExperts:
             bank = self._banks.setdefault(view, self._bank(view))
         bank.responses(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
 
-    def _bank(self, view: int) -> _core.SvrBank:
-        bank = _core.SvrBank(self.visibility.shape[1])
+    def _bank(self, view: int) -> kernels.SvrBank:
+        bank = kernels.SvrBank(self.visibility.shape[1])
         for landmark in np.flatnonzero(self.visibility[view]):
             expert = self._experts[view][landmark]
             if expert is not None:

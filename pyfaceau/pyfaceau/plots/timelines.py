@@ -11,18 +11,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .action_units import spoken
-from .errors import OutputError
-from .quality import is_hint
+from ..action_units import spoken
+from ..errors import OutputError
+from ..findings.layout import seconds as _seconds
+from ..quality import is_hint
+from .axes import COLOURS as _COLOURS
+from .axes import HINT as _HINT
+from .axes import thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = ("#c8452c", "#30638e", "#3d8b52", "#8a5a9e", "#b8860b", "#5f6b73")  # of faces
-_HINT = "#9a9a9a"
 _TRUTH = "#30638e"
 _MOST_FACES = 6
-_MOST_POINTS = 4000  # of a line; more cannot be seen
 _ENDINGS = (".png", ".pdf", ".svg", ".jpg")
 
 
@@ -113,8 +114,7 @@ def _draw(axes: Axes, table: pd.DataFrame, name: str, rows: npt.NDArray[np.intp]
     # A line does not bridge frames in which the face is not there.
     jumps = np.flatnonzero(np.diff(frames) > every_of(table)) + 1
     seconds, values = np.insert(seconds, jumps, np.nan), np.insert(values, jumps, np.nan)
-    step = max(1, len(values) // _MOST_POINTS)
-    axes.plot(seconds[::step], values[::step], color=colour, lw=1.1)
+    axes.plot(*thinned(seconds, values), color=colour, lw=1.1)
 
 
 def _lines(table: pd.DataFrame) -> Mapping[int, npt.NDArray[np.intp]]:
@@ -123,15 +123,6 @@ def _lines(table: pd.DataFrame) -> Mapping[int, npt.NDArray[np.intp]]:
     ids, counts = np.unique(faces, return_counts=True)
     chosen = sorted(ids[np.argsort(-counts, kind="stable")[:_MOST_FACES]].tolist())
     return {face: np.flatnonzero(faces == face) for face in chosen}
-
-
-def _seconds(table: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Time of each row; of images, which have no clock, by the usual frame rate."""
-    stamps = table["timestamp"].to_numpy(np.float64) if "timestamp" in table else np.zeros(len(table))
-    if len(stamps) and np.nanmax(np.nan_to_num(stamps)) > 0:
-        return stamps
-    rate = float(table.attrs.get("fps") or 30.0)
-    return (table["frame"].to_numpy(np.float64) - 1) / (rate if np.isfinite(rate) else 30.0)
 
 
 def _label(name: str) -> str:
