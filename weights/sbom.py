@@ -21,14 +21,14 @@ SOURCES: dict[str, tuple[str, str, str]] = {
     "keypoints": (
         "Face crops of the Udacity facial-keypoints exercise (frames of YouTube Faces), 68 points each",
         "MIT",
-        "https://github.com/udacity/P1_Facial_Keypoints",
+        "weights/cards/landmark_labels.md",
     ),
     "clips": (
         "Eight clips of talking faces (YouTube Celebrities)",
         "research material, not redistributed",
         "weights/cards/au.md",
     ),
-    "ict_facekit": ("ICT-FaceKit Light (USC ICT)", "MIT", "https://github.com/USC-ICT/ICT-FaceKit"),
+    "ict_facekit": ("ICT-FaceKit Light (USC ICT)", "MIT", "weights/cards/pdm_68_open.md"),
     "london": (
         "Face Research Lab London Set, L. DeBruine and B. Jones, 2017",
         "CC-BY-4.0",
@@ -42,7 +42,7 @@ SOURCES: dict[str, tuple[str, str, str]] = {
     "mediapipe": (
         "MediaPipe Face Landmarker: points and blendshapes of the pictures above",
         "Apache-2.0",
-        "https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker",
+        "weights/cards/landmark_labels.md",
     ),
 }
 SPDX = {"MIT", "CC-BY-4.0", "Apache-2.0"}

@@ -50,7 +50,8 @@ def use_instruction_set(name: str) -> None:
 def to_grey(bgr: _U8) -> _U8:
     """Grey image (rows, cols) of one in blue, green, red and perhaps a fourth channel."""
     sums: npt.NDArray[np.uint32] = bgr[:, :, :3] @ _GREY + np.uint32(16384)
-    return np.asarray(sums >> 15, np.uint8)
+    grey: _U8 = (sums >> 15).astype(np.uint8)
+    return grey
 
 
 def sample_area(grey: _U8, x: float, y: float, a: float, b: float, side: int, flip: bool) -> _F32:
