@@ -49,9 +49,8 @@ def use_instruction_set(name: str) -> None:
 
 def to_grey(bgr: _U8) -> _U8:
     """Grey image (rows, cols) of one in blue, green, red and perhaps a fourth channel."""
-    sums: npt.NDArray[np.uint32] = bgr[:, :, :3] @ _GREY + np.uint32(16384)
-    grey: _U8 = (sums >> 15).astype(np.uint8)
-    return grey
+    weighted: npt.NDArray[np.uint32] = bgr[:, :, :3] @ _GREY
+    return np.right_shift(weighted + np.uint32(16384), np.uint32(15)).astype(np.uint8)
 
 
 def sample_area(grey: _U8, x: float, y: float, a: float, b: float, side: int, flip: bool) -> _F32:
