@@ -50,7 +50,8 @@ def use_instruction_set(name: str) -> None:
 def to_grey(bgr: _U8) -> _U8:
     """Grey image (rows, cols) of one in blue, green, red and perhaps a fourth channel."""
     weighted: npt.NDArray[np.uint32] = bgr[:, :, :3] @ _GREY
-    return np.right_shift(weighted + np.uint32(16384), np.uint32(15)).astype(np.uint8)
+    shifted: npt.NDArray[np.uint32] = (weighted + np.uint32(16384)) >> np.uint32(15)
+    return shifted.astype(np.uint8)
 
 
 def sample_area(grey: _U8, x: float, y: float, a: float, b: float, side: int, flip: bool) -> _F32:
@@ -63,7 +64,8 @@ def warp_inverse_u8(image: _U8, matrix: _F64, width: int, height: int) -> _U8:
     """Warp (rows, cols, channels) under an inverse map (2, 3), with zeros outside, as OpenCV's ``warpAffine`` does."""
     grid = sampling.grid_coordinates(matrix, width, height)
     samples = [sampling.sample_grid(image[:, :, k], *grid) for k in range(image.shape[2])]
-    return np.floor(np.stack(samples, axis=2) + 0.5).astype(np.uint8)
+    rounded: _F32 = np.floor(np.stack(samples, axis=2) + np.float32(0.5))
+    return rounded.astype(np.uint8)
 
 
 def solve_pnp(
