@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyclnf import _core, _core_numpy
 from pyfaceau.alignment import face_mask_numpy
 from pyfaceau.features.running_median import RunningMedian
 from pyfaceau.features.running_median_numpy import RunningMedian as RunningMedianNumPy
@@ -169,3 +170,13 @@ def test_a_switch_builds_wheels_for_every_machine_which_work(tmp_path):
     assert result.stdout.splitlines()[-1:] == ["numpy numpy numpy numpy"], result.stderr
     assert str(tmp_path) in result.stdout.splitlines()[0]
     assert result.stderr.count("SlowKernelsWarning") == 2  # of pyclnf and pyfhog
+
+
+@pytest.mark.parametrize(
+    "matrix", [[[0.9, 0.1, -3], [-0.1, 1.1, 2]], [[1e300, 0, 0], [0, 1, 0]], [[np.nan, 0, 0], [0, 1, 0]]]
+)
+def test_grey_images_and_warps_have_the_compiled_bits(matrix):
+    frame = np.random.default_rng(0).integers(0, 256, (37, 41, 3), np.uint8)
+    np.testing.assert_array_equal(_core_numpy.to_grey(frame), _core.to_grey(frame))
+    arguments = (frame, np.array(matrix, float), 50, 44)
+    np.testing.assert_array_equal(_core_numpy.warp_inverse_u8(*arguments), _core.warp_inverse_u8(*arguments))
