@@ -240,6 +240,37 @@ def version(session):
 
 
 @nox.session
+def docs(session):
+    """Build the site, notebooks included, to docs/_build/html; warnings are errors and links within it are checked."""
+    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau", "-r", "docs/requirements.txt")
+    session.run(
+        "python",
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "docs",
+        "docs/_build/html",
+        *session.posargs,
+    )
+    session.run("python", "docs/check_links.py", "docs/_build/html")
+
+
+@nox.session
+def notebooks(session):
+    """Run every notebook of examples/ from its first cell to its last."""
+    session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau", "-r", "examples/requirements.txt")
+    session.install("nbconvert>=7")
+    for path in sorted(Path("examples").glob("*.ipynb")):
+        folder = session.create_tmp()
+        session.run(
+            "jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", folder, str(path)
+        )
+
+
+@nox.session
 def lint(session):
     """Check style, spelling and types."""
     session.install(*_group("lint"), *PACKAGES)

@@ -281,10 +281,12 @@ def _overlap(a: Any, b: Any) -> float:
 
 def page(rows: list[Row], sizes: dict[str, int], arguments: argparse.Namespace) -> str:
     """Write the page."""
+    detailed = PAGE.with_name("benchmarks.md")
+    ours = f" Our own figures in detail: [benchmarks]({detailed.name})." if detailed.exists() else ""
     out = [
         "# Beside other packages",
         "",
-        "Written by `nox -s bench-peers`. Our own figures in detail: [benchmarks](benchmarks.md).",
+        f"Written by `nox -s bench-peers`.{ours}",
         "",
         f"{_machine()}, {datetime.date.today():%Y-%m-%d}. {arguments.note}".rstrip(),
         "",

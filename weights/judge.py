@@ -20,18 +20,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyclnf import CLNF
+from pyclnf.geometry import euler_to_matrix
 from pyfaceau.demo import DEMO_CLIP, DEMO_TRUTH
 from pyfaceau.pipeline import FullPythonAUPipeline
 from pymtcnn import MTCNN
 from weights.landmarks.data import centred, load_keypoints
 from weights.landmarks.london import LondonSet, hand_figures, load_london, resized
 from weights.landmarks.prepare import london_people, make_labels
+from weights.moved import moved_figures
+from weights.render.ict import load_ict
 
 F64 = NDArray[np.float64]
 LOG = logging.getLogger(__name__)
 SIZE = 59.0
 ROOT = Path(__file__).resolve().parents[1]
-GAZE_SIZE = 141.0  # outer-eye distance of the pictures as they are, about
+DRAWN_SIZE = 90.0  # outer-eye distance of drawn clips
+VIDEOS = ("default.wmv", "2015-10-15-15-14.avi", "changeLighting.wmv")
+POSE_BEFORE = {
+    "default.wmv": "-0.10, -0.05; 0.95, 0.95",
+    "2015-10-15-15-14.avi": "0.47, 0.07; 0.99, 0.63",
+    "changeLighting.wmv": "-0.27, -0.33; 0.84, 0.53",
+}
+MOVEMENT_BEFORE = {"default.wmv": "0.91, 0.36", "2015-10-15-15-14.avi": "0.98, 0.68"}
 
 
 @dataclass(frozen=True)
@@ -131,29 +141,30 @@ def gaze_lines(london: LondonSet, models: list[str]) -> Iterator[Line]:
     for name in models:
         model = load_model(name)
         clnf = CLNF(model)
-        for part in ("judge",):
-            errors = []
-            for k in _people(london, part):
-                for smiling in (False, True):
-                    image = london.image(london.people[k], smiling)
-                    box = boxes([image])[0]
-                    if box is None:
-                        continue
-                    fit = clnf.fit(image, box)
-                    camera = Camera.for_size(image.shape[1], image.shape[0])
-                    pose = head_pose(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
-                    gaze = estimate_gaze(model, fit, pose, camera, image)
-                    if gaze is None:
-                        break
-                    mean = gaze.directions.mean(axis=0)
-                    eyes = gaze.landmarks_3d.mean(axis=0)
-                    towards = -eyes / np.linalg.norm(eyes)
-                    errors.append(
-                        np.degrees(np.arccos(np.clip(mean @ towards / np.linalg.norm(mean), -1, 1)))
-                    )
-            if errors:
-                yield Line(f"gaze into the lens, {name}, {len(errors)} pictures of people kept out, degrees",
-                           f"{np.mean(errors):.2f}", "3.5" if name == "open" else "")  # fmt: skip
+        errors, light = [], []
+        for k in _people(london, "judge"):
+            for smiling in (False, True):
+                image = london.image(london.people[k], smiling)
+                box = boxes([image])[0]
+                if box is None:
+                    continue
+                fit = clnf.fit(image, box)
+                camera = Camera.for_size(image.shape[1], image.shape[0])
+                pose = head_pose(model, fit.params_global, fit.params_local, fit.landmarks, camera)
+                gaze = estimate_gaze(model, fit, pose, camera, image)
+                if gaze is None:
+                    break
+                mean = gaze.directions.mean(axis=0)
+                eyes = gaze.landmarks_3d.mean(axis=0)
+                towards = -eyes / np.linalg.norm(eyes)
+                errors.append(np.degrees(np.arccos(np.clip(mean @ towards / np.linalg.norm(mean), -1, 1))))
+                light.append(london.lightness(k))
+        if errors:
+            yield Line(f"gaze into the lens, {name}, {len(errors)} pictures of people kept out, degrees",
+                       f"{np.mean(errors):.2f}", "3.5" if name == "open" else "")  # fmt: skip
+            thirds = np.array_split(np.argsort(light, kind="stable"), 3)
+            yield Line(f"the same by lightness of the cheeks, darkest third first, {name}",
+                       ", ".join(f"{np.array(errors)[part].mean():.2f}" for part in thirds))  # fmt: skip
 
 
 def auc(high: F64, low: F64) -> float:
@@ -209,17 +220,83 @@ def demo_lines() -> Iterator[Line]:
     )
 
 
-def video_lines(media: Path) -> Iterator[Line]:
-    """Levels on ``default.wmv``."""
-    found = FullPythonAUPipeline(models="open", include=("aus",)).process_video(
-        media / "default.wmv", progress=False
+def video_lines(media: Path, gold: Path, mediapipe: Path | None) -> Iterator[Line]:
+    """Levels on ``default.wmv``; head pose beside OpenFace's, gaze in the head beside MediaPipe's eye movement."""
+    pipeline = FullPythonAUPipeline(models="open", include=("aus", "gaze", "pose"))
+    for name in VIDEOS:
+        found = pipeline.process_video(media / name, progress=False)
+        if name == "default.wmv":
+            yield Line(
+                "default.wmv, mean AU05 and AU07",
+                f"{found['AU05_r'].mean():.2f}, {found['AU07_r'].mean():.2f}",
+                "0.5",
+                "1.85, 1.98",
+            )
+        stored = gold / "cli" / f"FeatureExtraction_clnf_{Path(name).stem}.csv.gz"
+        if stored.exists():
+            theirs = pd.read_csv(stored, skipinitialspace=True)
+            yield Line(
+                f"head pose, {name}: r and slope with OpenFace's pitch; yaw",
+                "; ".join(f"{r:.2f}, {k:.2f}" for r, k in pose_agreement(found, theirs)),
+                "",
+                POSE_BEFORE.get(name, ""),
+            )
+        shapes = None if mediapipe is None else mediapipe / f"{name}.npz"
+        if shapes is not None and shapes.exists():
+            yaw, pitch = movement_agreement(found, shapes)
+            yield Line(f"gaze in the head, {name}: |r| with MediaPipe's eye movement, yaw, pitch",
+                       f"{yaw:.2f}, {pitch:.2f}", "0.85 where gaze moves", MOVEMENT_BEFORE.get(name, ""))  # fmt: skip
+
+
+def pose_agreement(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[tuple[float, float]]:
+    """Return r with OpenFace's angle, and ours for each radian of it, of pitch and of yaw."""
+    count = min(len(ours), len(theirs))
+    out = []
+    for column in ("pose_Rx", "pose_Ry"):
+        a, b = ours[column].to_numpy(float)[:count], theirs[column].to_numpy(float)[:count]
+        seen = np.isfinite(a) & np.isfinite(b)
+        out.append((float(np.corrcoef(a[seen], b[seen])[0, 1]), float(np.polyfit(b[seen], a[seen], 1)[0])))
+    return out
+
+
+def movement_agreement(found: pd.DataFrame, blendshapes: Path) -> tuple[float, float]:
+    """|r| of gaze in the head with MediaPipe's eye movement (``mediapipe_labels.py``), yaw and pitch."""
+    with np.load(blendshapes, allow_pickle=False) as stored:
+        shapes = stored["blendshapes"][:, 0].astype(np.float64)
+    down_l, down_r, in_l, in_r, out_l, out_r, up_l, up_r = shapes[
+        :, 11:19
+    ].T  # eyeLookDownLeft to eyeLookUpRight
+    theirs = (out_l - in_l + in_r - out_r, down_l + down_r - up_l - up_r)
+    mean = sum(found[[f"gaze_{k}_{axis}" for axis in "xyz"]].to_numpy(float) for k in (0, 1))
+    heads = np.array([euler_to_matrix(e) for e in found[["pose_Rx", "pose_Ry", "pose_Rz"]].to_numpy(float)])
+    x, y, z = np.einsum("nij,ni->jn", heads, mean)
+    out = []
+    for ours, other in ((np.arctan2(x, -z), theirs[0]), (np.arctan2(y, -z), theirs[1])):
+        seen = np.isfinite(ours) & np.isfinite(other)
+        out.append(abs(float(np.corrcoef(ours[seen], other[seen])[0, 1])))
+    return out[0], out[1]
+
+
+def moved_lines(data: Path, london: LondonSet) -> Iterator[Line]:
+    """Blinks and head turns that are known, in clips drawn from calm pictures of people kept out."""
+    pictures = [
+        resized(london.image(london.people[k]), london.points[k], london.eye_distance[k], DRAWN_SIZE)[0]
+        for k in _people(london, "judge")
+    ]
+    seen = [(image, box) for image, box in zip(pictures, boxes(pictures), strict=True) if box is not None]
+    figures = moved_figures(
+        load_ict(data / "ict_facekit" / "ict_facekit_light.npz"), *map(list, zip(*seen, strict=True))
     )
+    count = len(seen)
+    yield Line(f"blinks drawn on {count} people kept out: r of AU45 with the closure, mean and lowest",
+               f"{figures.au45.mean():.3f}, {figures.au45.min():.2f}", "0.9")  # fmt: skip
     yield Line(
-        "default.wmv, mean AU05 and AU07",
-        f"{found['AU05_r'].mean():.2f}, {found['AU07_r'].mean():.2f}",
-        "0.5",
-        "1.85, 1.98",
+        f"the same: r of the eye landmarks' opening with the closure ({count} people)",
+        f"{figures.opening.mean():.3f}, {figures.opening.min():.2f}",
     )
+    for name, value in (("nods", figures.pitch), ("turns", figures.yaw)):
+        yield Line(f"{name} drawn on {count} people kept out: mean r and slope with the truth",
+                   f"{value[:, 0].mean():.2f}, {value[:, 1].mean():.2f}")  # fmt: skip
 
 
 def table(lines: list[Line]) -> str:
@@ -234,12 +311,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--media", type=Path, default=ROOT.parent / "shared" / "media")
     parser.add_argument(
+        "--gold", type=Path, default=ROOT.parent / "shared" / "gold", help="OpenFace's outputs"
+    )
+    parser.add_argument(
+        "--mediapipe", type=Path, help="folder of mediapipe_labels.py's outputs for the videos, VIDEO.npz"
+    )
+    parser.add_argument(
         "--london", type=Path, help="MediaPipe's points of the London pictures, for the labels' own error"
     )
     parser.add_argument("--eyes", type=Path, help="eyes_figures.json of `weights.train eyes`")
     parser.add_argument("--models", nargs="+", default=["open"], help="open, clnf, ceclm or paths")
     parser.add_argument(
-        "--only", nargs="+", choices=("labels", "landmarks", "gaze", "smiles", "demo", "videos")
+        "--only", nargs="+", choices=("labels", "landmarks", "gaze", "smiles", "moved", "demo", "videos")
     )
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Line]]] = {"demo": demo_lines}
@@ -248,12 +331,14 @@ def main() -> None:
         parts["landmarks"] = lambda: landmark_lines(options.data, london, options.models)
         parts["gaze"] = lambda: gaze_lines(london, options.models)
         parts["smiles"] = lambda: smile_lines(london, [m for m in options.models if m == "open"])
+        if (options.data / "ict_facekit").is_dir():
+            parts["moved"] = lambda: moved_lines(options.data, london)
         if options.london is not None:
             parts["labels"] = lambda: label_lines(options.data, london, options.london)
     if options.media.is_dir():
-        parts["videos"] = lambda: video_lines(options.media)
+        parts["videos"] = lambda: video_lines(options.media, options.gold, options.mediapipe)
     lines: list[Line] = []
-    for name in ("labels", "landmarks", "gaze", "smiles", "demo", "videos"):
+    for name in ("labels", "landmarks", "gaze", "smiles", "moved", "demo", "videos"):
         if name in parts and (not options.only or name in options.only):
             lines += parts[name]()
     if options.eyes is not None and options.eyes.exists():

@@ -67,7 +67,8 @@ def warp_inverse_u8(image: _U8, matrix: _F64, width: int, height: int, left: int
     x, y = sampling.grid_coordinates(matrix, width, height)
     x, y = x - left * sampling.GRID, y - top * sampling.GRID
     samples = [sampling.sample_grid(image[:, :, k], x, y) for k in range(image.shape[2])]
-    return np.floor(np.stack(samples, axis=2) + 0.5).astype(np.uint8)
+    out: _U8 = np.floor(np.stack(samples, axis=2) + 0.5).astype(np.uint8)
+    return out
 
 
 def solve_pnp(

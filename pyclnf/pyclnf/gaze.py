@@ -93,7 +93,7 @@ def estimate_gaze(
     >>> from pyclnf import CLNF, Camera, estimate_gaze, head_pose
     >>> clnf, camera = CLNF("open"), Camera.for_size(320, 240)
     >>> fit = clnf.fit(np.zeros((240, 320), np.uint8), box=(100, 60, 120, 130))
-    >>> pose = head_pose(clnf.model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
+    >>> pose = head_pose(clnf.model, fit.params_global, fit.params_local, fit.landmarks, camera)
     >>> estimate_gaze(clnf.model, fit, pose, camera) is None  # the open pack's eyes need the image
     True
 
@@ -103,7 +103,7 @@ def estimate_gaze(
     """
     eyes = fit.eyes
     if eyes is None:
-        return None if image is None else _by_network(model, fit, camera, image)
+        return None if image is None else _by_network(model, fit, pose, camera, image)
     pdms = {p.name: p.model.pdm for p in model.parts}
     head = euler_to_matrix(np.asarray(pose, dtype=np.float64)[3:])
     face = landmarks_3d(model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
@@ -123,10 +123,14 @@ def estimate_gaze(
     )
 
 
-def _by_network(model: LandmarkModel, fit: FaceFit, camera: Camera, image: Frame) -> Gaze | None:
+def _by_network(
+    model: LandmarkModel, fit: FaceFit, pose: npt.ArrayLike, camera: Camera, image: Frame
+) -> Gaze | None:
     """Gaze by the eye network beside the model; None without one."""
     network = eyes_beside(model.path)
-    found = None if network is None else open_gaze(network, image, fit.landmarks, fit.params_global, camera)
+    found = (
+        None if network is None else open_gaze(network, image, fit.landmarks, fit.params_global, camera, pose)
+    )
     if found is None:
         return None
     angles = _angles(found.directions)

@@ -18,7 +18,7 @@ from .io.description import (
     read_submodel_description,
 )
 from .manifest import package_manifest
-from .open_eyes import eyes_file
+from .open_arrays import open_files
 from .store import ModelStore
 
 __all__ = [
@@ -243,8 +243,8 @@ def landmark_files(main: PathLike) -> list[Path]:
 def _files_of(model: ModelDescription) -> list[Path]:
     sub = read_submodel_description(model.landmark_detector)
     files = [model.path, sub.path, sub.pdm, *sub.ccnf, *sub.cen, *sub.svr]
-    optional = (sub.early_termination, model.validator, eyes_file(model.path))
-    files += [path for path in optional if path is not None]
+    files += [path for path in (sub.early_termination, model.validator) if path is not None]
+    files += open_files(model.path)
     for part in model.parts:
         files += _files_of(read_part_description(part.path))
     return files

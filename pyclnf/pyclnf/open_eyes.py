@@ -21,11 +21,11 @@ from .errors import MissingModelError, ModelFileError
 from .geometry import euler_to_matrix
 from .image import Frame, part_of
 from .io.archive import read_archive
+from .open_arrays import EYES_FILE, beside
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
 
-EYES_FILE: Final = "eyes_open.npz"
 WINDOW: Final = (32, 48)  # rows, columns of the network's input
 WINDOW_WIDTH: Final = 37.0  # mm of the shape model that its columns span
 CORNERS: Final = ((36, 39), (42, 45))  # face landmarks at the corners of the eyes, image left first
@@ -35,7 +35,7 @@ OUTPUTS: Final = 2 + 2 * POINTS + 2  # gaze, points, opening, logit of the confi
 POINT_UNIT: Final = 10.0  # window px that a point's output of 1 means
 OPENING_UNIT: Final = 10.0  # mm that an opening's output of 1 means
 _SMALLEST_SPREAD = 1.0  # grey levels: a window flatter than this is not stretched
-_ARRAYS = (
+ARRAYS: Final = (
     "conv1",
     "bias1",
     "conv2",
@@ -194,10 +194,10 @@ class OpenEyes:
     """
 
     def __init__(self, arrays: dict[str, npt.NDArray[Any]]) -> None:
-        missing = [name for name in _ARRAYS if name not in arrays]
+        missing = [name for name in ARRAYS if name not in arrays]
         if missing:
             raise ValueError(f"the eye network lacks {', '.join(missing)}")
-        self._arrays = {name: np.array(arrays[name], np.float32, order="C") for name in _ARRAYS}
+        self._arrays = {name: np.array(arrays[name], np.float32, order="C") for name in ARRAYS}
         if any(not np.isfinite(a).all() for a in self._arrays.values()):
             raise ValueError("the eye network has numbers that are not finite")
         a = self._arrays
@@ -220,7 +220,7 @@ class OpenEyes:
     def from_file(cls, path: str | os.PathLike[str]) -> OpenEyes:
         """Read a network; ModelFileError if the file is not one."""
         try:
-            return cls(read_archive(path, _ARRAYS))
+            return cls(read_archive(path, ARRAYS))
         except FileNotFoundError:
             raise MissingModelError([path]) from None
         except OSError as error:
@@ -231,14 +231,25 @@ class OpenEyes:
     def outputs(self, windows: Float32Array, heads: Float32Array) -> Float32Array:
         """Raw outputs (n, 60) of windows (n, 32, 48), standardised here, and head directions (n, 2)."""
         a = self._arrays
+        return np.asarray(self.hidden(windows, heads) @ a["dense2"] + a["offset2"], np.float32)
+
+    def hidden(self, windows: Float32Array, heads: Float32Array) -> Float32Array:
+        """Values (n, k) of the layer before the last."""
+        a = self._arrays
         x = standardised(windows)[..., None]
         x = _convolved(x, self._kernels[0], a["bias1"], 5, 2)
         x = _convolved(x, self._kernels[1], a["bias2"], 3, 2)
         x = _convolved(x, self._kernels[2], a["bias3"], 3, 1)
-        hidden = np.maximum(x.reshape(len(x), -1) @ self._dense + heads @ a["dense1"][-2:] + a["offset1"], 0)
-        return np.asarray(hidden @ a["dense2"] + a["offset2"], np.float32)
+        flat = x.reshape(len(x), -1) @ self._dense + heads @ a["dense1"][-2:] + a["offset1"]
+        return np.asarray(np.maximum(flat, 0), np.float32)
 
-    def __call__(self, image: Frame, landmarks: npt.ArrayLike, params_global: npt.ArrayLike) -> EyesFound:
+    def __call__(
+        self,
+        image: Frame,
+        landmarks: npt.ArrayLike,
+        params_global: npt.ArrayLike,
+        head: Float64Array | None = None,
+    ) -> EyesFound:
         """Look at both eyes of a fitted face.
 
         Parameters
@@ -248,9 +259,11 @@ class OpenEyes:
         landmarks : array_like, shape (68, 2)
         params_global : array_like, shape (6,)
             Scale, Euler angles and place of the fit.
+        head : ndarray, shape (3, 3), optional
+            Rotation of the head as if the camera looked straight at it; by default that of the fit.
         """
         pose = np.asarray(params_global, np.float64)
-        head = euler_to_matrix(pose[1:4])
+        head = euler_to_matrix(pose[1:4]) if head is None else head
         frames = eye_frames(landmarks, max(float(pose[0]), 1e-3), head)
         out = self.outputs(sample_windows(image, frames), head_inputs(head, frames.roll)).astype(np.float64)
         confidence = 1.0 / (1.0 + np.exp(-np.clip(out[:, -1], -30, 30)))
@@ -287,12 +300,6 @@ class OpenGaze:
     confidence: Float64Array
 
 
-def eyes_file(main_file: Path) -> Path | None:
-    """File of the eye network beside a model's main file; None where there is none."""
-    path = main_file.with_name(EYES_FILE)
-    return path if path.is_file() else None
-
-
 @functools.lru_cache(maxsize=4)
 def _loaded(path: Path, changed: int, size: int) -> OpenEyes:
     return OpenEyes.from_file(path)
@@ -300,7 +307,7 @@ def _loaded(path: Path, changed: int, size: int) -> OpenEyes:
 
 def eyes_beside(main_file: Path) -> OpenEyes | None:
     """Return the eye network beside a model's main file, loaded once for as long as the file stays the same."""
-    path = eyes_file(main_file)
+    path = beside(main_file, EYES_FILE)
     if path is None:
         return None
     state = path.stat()
@@ -313,6 +320,7 @@ def open_gaze(
     landmarks: npt.ArrayLike,
     params_global: npt.ArrayLike,
     camera: Any,
+    pose: npt.ArrayLike | None = None,
 ) -> OpenGaze | None:
     """Gaze of a fitted face in camera space; None where the fit has no size.
 
@@ -324,6 +332,8 @@ def open_gaze(
     params_global : array_like, shape (6,)
     camera : Camera
         Its fx, fy, cx, cy in px.
+    pose : array_like, shape (6,), optional
+        Of the head in camera space; without it, the head points where the fit says.
 
     Notes
     -----
@@ -333,11 +343,11 @@ def open_gaze(
     scale = float(np.asarray(params_global, np.float64)[0])
     if not np.isfinite(points).all() or not scale > 0:
         return None
-    found = eyes(image, points, params_global)
-    corners = [points[list(pair)].mean(axis=0) for pair in CORNERS]
-    middle = np.mean(corners, axis=0)
-    ray = np.array([(middle[0] - camera.cx) / camera.fx, (middle[1] - camera.cy) / camera.fy, 1.0])
-    directions = found.directions @ _turn_to(ray / np.linalg.norm(ray)).T
+    head = None if pose is None else seen_along(points, camera, pose)
+    if head is not None and not np.isfinite(head).all():
+        head = None
+    found = eyes(image, points, params_global, head)
+    directions = found.directions @ _turn_to_eyes(points, camera).T
     depth = camera.fx / scale
     flat = found.landmarks.reshape(-1, 2).astype(np.float64)
     spatial = np.column_stack(
@@ -345,6 +355,19 @@ def open_gaze(
          np.full(len(flat), depth)]
     )  # fmt: skip
     return OpenGaze(directions, found.landmarks.reshape(-1, 2), spatial, found.opening, found.confidence)
+
+
+def seen_along(landmarks: npt.ArrayLike, camera: Any, pose: npt.ArrayLike) -> Float64Array:
+    """Rotation (3, 3) of a head with a pose (6,) in camera space as if the camera looked straight at its eyes."""
+    turn = _turn_to_eyes(np.asarray(landmarks, np.float64), camera)
+    return np.asarray(turn.T @ euler_to_matrix(np.asarray(pose, np.float64)[3:]))
+
+
+def _turn_to_eyes(points: Float64Array, camera: Any) -> Float64Array:
+    corners = [points[list(pair)].mean(axis=0) for pair in CORNERS]
+    middle = np.mean(corners, axis=0)
+    ray = np.array([(middle[0] - camera.cx) / camera.fx, (middle[1] - camera.cy) / camera.fy, 1.0])
+    return _turn_to(ray / np.linalg.norm(ray))
 
 
 def _turn_to(ray: Float64Array) -> Float64Array:

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ._kernels import kernels
+from .core.model import LandmarkModel
 from .core.pdm import PDM
 from .geometry import euler_to_matrix, matrix_to_euler
+from .open_head import anatomy_beside
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -147,7 +149,7 @@ def landmarks_3d(
 
 
 def head_pose(
-    pdm: PDM,
+    model: LandmarkModel | PDM,
     params_global: npt.ArrayLike,
     params_local: npt.ArrayLike,
     landmarks: npt.ArrayLike,
@@ -157,7 +159,9 @@ def head_pose(
 
     Parameters
     ----------
-    pdm : PDM
+    model : LandmarkModel or PDM
+        That made the fit. The open pack's model knows how heads differ and weighs the landmarks by it (see
+        :mod:`pyclnf.open_head`). With a shape model alone, and with OpenFace's models, the fitted shape is posed.
     params_global, params_local : array_like
         Fit of the face.
     landmarks : array_like, shape (n, 2)
@@ -173,12 +177,12 @@ def head_pose(
     Examples
     --------
     >>> import numpy as np
-    >>> from pyclnf import PDM, Camera, head_pose
+    >>> from pyclnf import Camera, LandmarkModel, head_pose
     >>> from pyclnf.models import open_model_path
-    >>> pdm = PDM.from_file(open_model_path().parent / "pdm_68_open.txt")
-    >>> params_global, params_local = np.array([0.5, 0, 0.2, 0, 320, 240]), np.zeros(pdm.n_modes)
-    >>> landmarks = pdm.project(params_global, params_local)
-    >>> pose = head_pose(pdm, params_global, params_local, landmarks, Camera.for_size(640, 480))
+    >>> model = LandmarkModel.load(open_model_path())
+    >>> params_global, params_local = np.array([0.5, 0, 0.2, 0, 320, 240]), np.zeros(model.pdm.n_modes)
+    >>> landmarks = model.pdm.project(params_global, params_local)
+    >>> pose = head_pose(model, params_global, params_local, landmarks, Camera.for_size(640, 480))
     >>> bool(800 < pose[2] < 1200)  # about a metre away
     True
 
@@ -194,6 +198,10 @@ def head_pose(
         return np.full(6, np.nan)  # seen from infinitely far
     depth = camera.fx / g[0]
     start = ((g[4] - camera.cx) * depth / camera.fx, (g[5] - camera.cy) * depth / camera.fy, depth)
+    anatomy = anatomy_beside(model.path) if isinstance(model, LandmarkModel) else None
+    if anatomy is not None:
+        return anatomy.pose(points, camera, euler_to_matrix(g[1:4]), start)
+    pdm = model.pdm if isinstance(model, LandmarkModel) else model
     # The reference starts from the Euler angles read as a rotation vector.
     rotation, translation = kernels.solve_pnp(
         pdm.shape_3d(params_local), points, (camera.fx, camera.fy, camera.cx, camera.cy), tuple(g[1:4]), start

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyclnf import FaceTracker, FitParameters, LandmarkModel, MultiFaceTracker
 from pyclnf.config import EYE_PARTS
-from pyclnf.open_eyes import eyes_file
+from pyclnf.open_arrays import EYES_FILE, beside
 
 from ._warning import warn
 from .detectors import make_detector
@@ -67,7 +67,7 @@ class Engine:
     def has_gaze(self) -> bool:
         """Whether the landmark model has the eye models that gaze needs."""
         parts = {part.name for part in self.landmark_model.parts}
-        return parts >= {*EYE_PARTS} or eyes_file(self.landmark_model.path) is not None
+        return parts >= {*EYE_PARTS} or beside(self.landmark_model.path, EYES_FILE) is not None
 
     def available(self, groups: Collection[str]) -> tuple[str, ...]:
         """Return those groups of columns that the models can give.

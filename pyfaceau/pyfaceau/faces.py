@@ -98,8 +98,8 @@ class FaceStage:
         want_3d = "landmarks_3d" in groups
         camera = self._intrinsics.camera(frame.picture)
         seen = bool(fit.landmarks.any())  # all 0 until there is a first face
-        shape = (self._model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
-        pose = head_pose(*shape) if seen else np.full(6, np.nan)
+        shape = (fit.params_global, fit.params_local, fit.landmarks, camera)
+        pose = head_pose(self._model, *shape) if seen else np.full(6, np.nan)
         gaze = estimate_gaze(self._model, fit, pose, camera, frame.picture) if want_gaze and seen else None
         return FrameResult(
             frame.number,
@@ -108,7 +108,7 @@ class FaceStage:
             fit.tracked,
             fit.confidence,
             fit.landmarks if seen else np.full_like(fit.landmarks, np.nan),
-            landmarks_3d(*shape) if want_3d and seen else None,
+            landmarks_3d(self._model.pdm, *shape) if want_3d and seen else None,
             pose,
             gaze,
             _by_name(analyser.intensity_names, analysis.intensities, float),

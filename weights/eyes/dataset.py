@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pyclnf import CLNF
+from pyclnf.clnf import load_model as load_landmarks
 from pyclnf.geometry import euler_to_matrix
 from pyclnf.open_eyes import (
     MIRROR,
@@ -19,11 +22,18 @@ from pyclnf.open_eyes import (
     WINDOW,
     WINDOW_WIDTH,
     EyeFrames,
+    OpenEyes,
+    eye_frames,
+    head_inputs,
     sample_windows,
+    seen_along,
 )
+from pyclnf.open_head import HeadAnatomy
+from pyclnf.pose import Camera, head_pose
+from pymtcnn import MTCNN
 from weights.landmarks.data import centred, load_keypoints
 from weights.landmarks.labels import named_points
-from weights.landmarks.london import load_london, resized
+from weights.landmarks.london import LondonSet, load_london, resized
 from weights.landmarks.pdm import ShapeModel
 from weights.landmarks.prepare import london_people, make_labels
 from weights.landmarks.sampling import fitted_faces
@@ -37,7 +47,7 @@ F64 = NDArray[np.float64]
 #: Corner to corner the drawn eye is 28.0 mm and the shape model's 25.7 mm.
 DRAWN_MM = 28.0 / 25.7
 UNSEEN_SKINS = ("f02", "f05", "m03", "m11")
-WINDOWS_OF_PICTURE = 2
+WINDOWS_OF_PICTURE = 6
 #: px a millimetre of the shape model: faces of 30 to 250 px between the outer eye corners.
 FINEST, COARSEST = 2.8, 0.34
 PLACE_NOISE_MM, SIZE_NOISE, ROLL_NOISE, HEAD_NOISE = 1.1, 0.06, 0.05, 0.07
@@ -47,6 +57,7 @@ _LOWER = (362, 382, 381, 380, 374, 373, 390, 249, 263)
 _UPPER_LEFT = (33, 246, 161, 160, 159, 158, 157, 173, 133)
 _LOWER_LEFT = (33, 7, 163, 144, 145, 153, 154, 155, 133)
 _IRISES = (468, 473)
+FAR = 1e6  # px of focal length: a camera so far away that sizes do not change with depth
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,10 @@ class EyeSet:
     def save(self, path: Path) -> None:
         """Keep the set as an .npz file."""
         np.savez(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+
+    def part(self, chosen: NDArray[np.bool_]) -> EyeSet:
+        """Return the chosen windows."""
+        return EyeSet(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
     @classmethod
     def load(cls, path: Path) -> EyeSet:
@@ -165,14 +180,14 @@ def drawn_eyes(
     return EyeSet.of(rows)
 
 
-def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tuple[EyeSet, F64, F64]:
-    """Draw both eyes of ``count`` people: windows in pairs (left eye first), gaze (n, 3), head (n, 3, 3).
+def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tuple[EyeSet, F64, F64, F64]:
+    """Draw both eyes of ``count`` people: windows in pairs (left eye first), gaze (n, 3), head (n, 3, 3), px a mm (n,).
 
     The left eye is the mirror image of an eye drawn with the mirrored gaze and head.
     """
     renderer = EyeRenderer(parts)
     rng = np.random.default_rng(seed)
-    rows, gazes, heads = [], [], []
+    rows, gazes, heads, sizes = [], [], [], []
     mirror = np.array([-1.0, 1.0, 1.0])
     while len(gazes) < count:
         scene = random_scene(parts, skins, rng)
@@ -204,7 +219,8 @@ def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tup
             rows.append((window, view[0] + rng.normal(0, HEAD_NOISE / 2, 2), target, scene.skin))
         gazes.append(scene.gaze)
         heads.append(head)
-    return EyeSet.of(rows), np.array(gazes), np.array(heads)
+        sizes.append(density)
+    return EyeSet.of(rows), np.array(gazes), np.array(heads), np.array(sizes)
 
 
 def mesh_eye_points(mesh: F64) -> F64:
@@ -230,7 +246,18 @@ def mesh_eye_points(mesh: F64) -> F64:
     return out
 
 
-def real_eyes(data: Path, model: ShapeModel, london: Path | None, part: str, seed: int) -> EyeSet:
+def seen_head(anatomy: HeadAnatomy, points: F64, scale: float, euler: F64) -> F64:
+    """Rotation (3, 3) of a fitted face, px, seen from far away."""
+    camera = Camera(FAR, FAR, 0.0, 0.0)
+    depth = FAR / scale
+    start = np.append(points.mean(axis=0) / scale, depth)
+    pose = anatomy.pose(points, camera, euler_to_matrix(euler), start)
+    return euler_to_matrix(pose[3:] if np.isfinite(pose).all() else euler)
+
+
+def real_eyes(
+    data: Path, model: ShapeModel, anatomy: HeadAnatomy, london: Path | None, part: str, seed: int
+) -> EyeSet:
     """Cut out eyes of the crops of a part; for ``train`` also of the London people, who look into the lens.
 
     MediaPipe's irises and lids are their points.
@@ -245,7 +272,8 @@ def real_eyes(data: Path, model: ShapeModel, london: Path | None, part: str, see
     fits = fitted_faces(model, labels.fused[chosen])
     for k, index in enumerate(chosen):
         image = faces.grey(int(index)).astype(np.float32)
-        rows += _both(image, labels.fused[index], fits.scale[k], fits.euler[k],
+        head = seen_head(anatomy, labels.fused[index], fits.scale[k], fits.euler[k])
+        rows += _both(image, labels.fused[index], fits.scale[k], head,
                       mesh_eye_points(faces.mediapipe[index]), None, str(faces.persons[index]), rng)  # fmt: skip
     if part != "train" or london is None:
         return EyeSet.of(rows)
@@ -265,23 +293,41 @@ def real_eyes(data: Path, model: ShapeModel, london: Path | None, part: str, see
                 grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
                 fit = fitted_faces(model, flat[None, :68])
                 seen = mesh_eye_points(np.column_stack([flat[68:], mesh[:, 2]]))
-                rows += _both(
-                    grey, flat[:68], fit.scale[0], fit.euler[0], seen, np.zeros(2), f"london_{person}", rng
-                )
+                head = seen_head(anatomy, flat[:68], fit.scale[0], fit.euler[0])
+                rows += _both(grey, flat[:68], fit.scale[0], head, seen, np.zeros(2), f"london_{person}", rng)
     return EyeSet.of(rows)
+
+
+def lens_outputs(eyes: OpenEyes, london: LondonSet, people: Sequence[str]) -> F64:
+    """Gaze (n, 2) that the network sees in each eye of people who look into the lens, as the product fits them."""
+    model, found = load_landmarks("open"), []
+    fitter, detector = CLNF(model), MTCNN()
+    for person in people:
+        for smiling in (False, True):
+            image = london.image(person, smiling)
+            seen = detector.detect(image)
+            if not seen:
+                continue
+            fit = fitter.fit(image, max(seen, key=lambda d: d.score).box)
+            camera = Camera.for_size(image.shape[1], image.shape[0])
+            pose = head_pose(model, fit.params_global, fit.params_local, fit.landmarks, camera)
+            head = seen_along(fit.landmarks, camera, pose)
+            frames = eye_frames(fit.landmarks, float(fit.params_global[0]), head)
+            out = eyes.outputs(sample_windows(image, frames), head_inputs(head, frames.roll))
+            found += out[:, :2].astype(np.float64).tolist()
+    return np.array(found)
 
 
 def _both(
     image: F32,
     points: F64,
     scale: float,
-    euler: F64,
+    head: F64,
     seen: F64,
     gaze: F64 | None,
     source: str,
     rng: np.random.Generator,
 ) -> list[tuple[F32, F64, F64, str]]:
-    head = euler_to_matrix(euler)
     roll = float(np.arctan2(head[1, 0], head[0, 0]))
     forward = -head[:, 2]
     x = np.cos(roll) * forward[0] + np.sin(roll) * forward[1]

@@ -16,10 +16,13 @@ from pyclnf.open_eyes import OUTPUTS, OpenEyes, joint_directions, standardised
 from .dataset import F64, EyeSet
 
 LOG = logging.getLogger(__name__)
-CHANNELS, HIDDEN = (12, 24, 32), 128
-LEARNING_RATE, WEIGHT_DECAY, BATCH = 2.5e-3, 2e-3, 192
+CHANNELS, HIDDEN = (16, 32, 32), 160
+LEARNING_RATE, WEIGHT_DECAY, BATCH = 2e-3, 2e-3, 192
+START_NOISE = 0.02  # of the weights of units that a network which is trained on has not had before
 #: Weights of the parts of the loss: gaze, points, opening, confidence.
 GAZE, POINTS, OPENING, CONFIDENCE = 30.0, 8.0, 4.0, 0.15
+NOISE_BANK = 1 << 21  # normal values that are drawn once
+FAR_OFF = 0.2  # sine of an angle beyond which a window hardly counts when the last layer is solved anew
 TRUSTED_DEGREES = 12.0  # a gaze within this counts as seen
 PUPIL_WEIGHT = 0.3  # pupils are often too small or too dark to see
 
@@ -73,8 +76,41 @@ def losses(out: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return GAZE * gaze + POINTS * points + OPENING * opening + CONFIDENCE * confidence
 
 
-def train(sets: list[EyeSet], shares: list[float], epochs: int, seed: int, checkpoint: Path) -> EyeNet:
-    """Train on several sets, of which an epoch takes the given shares (1 = every window once)."""
+def start_from(net: EyeNet, arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Give a network the weights of a trained one that is as wide or narrower; its outputs stay what they were."""
+    before = [len(np.asarray(arrays[f"conv{k}"])) for k in (1, 2, 3)]
+    sides = (5, 3, 3)
+    with torch.no_grad():
+        for k, inputs in zip((1, 2, 3), (1, before[0], before[1]), strict=True):
+            layer = getattr(net, f"conv{k}")
+            side = sides[k - 1]
+            weight = np.asarray(arrays[f"conv{k}"], np.float32).reshape(-1, inputs, side, side)
+            layer.weight[: len(weight), inputs:] = 0.0
+            layer.weight[: len(weight), :inputs] = torch.from_numpy(weight)
+            layer.bias[: len(weight)] = torch.from_numpy(np.asarray(arrays[f"bias{k}"], np.float32))
+        dense = np.asarray(arrays["dense1"], np.float32)
+        hidden = dense.shape[1]
+        rows = torch.cat([torch.arange(before[2] * 32), torch.tensor([-2, -1])]) % net.dense1.in_features
+        net.dense1.weight[:hidden] = 0.0
+        net.dense1.weight[:hidden, rows] = torch.from_numpy(dense.T.copy())
+        net.dense1.bias[:hidden] = torch.from_numpy(np.asarray(arrays["offset1"], np.float32))
+        net.dense2.weight[:, :hidden] = torch.from_numpy(np.asarray(arrays["dense2"], np.float32).T.copy())
+        net.dense2.weight[:, hidden:] *= START_NOISE
+        net.dense2.bias[:] = torch.from_numpy(np.asarray(arrays["offset2"], np.float32))
+
+
+def train(
+    sets: list[EyeSet],
+    shares: list[float],
+    epochs: int,
+    seed: int,
+    checkpoint: Path,
+    start: dict[str, NDArray[np.generic]] | None = None,
+) -> EyeNet:
+    """Train on several sets, of which an epoch takes the given shares (1 = every window once).
+
+    With `start`, the arrays of a trained network's file, training goes on from there.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     windows = np.concatenate([s.windows for s in sets])
@@ -84,6 +120,9 @@ def train(sets: list[EyeSet], shares: list[float], epochs: int, seed: int, check
     starts = np.cumsum([0, *(len(s.windows) for s in sets)])
     per_epoch = sum(round(share * len(s.windows)) for s, share in zip(sets, shares, strict=True))
     net = EyeNet()
+    if start is not None:
+        start_from(net, start)
+    noise = rng.normal(size=NOISE_BANK).astype(np.float32)
     optimiser = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = epochs * (per_epoch // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -108,7 +147,7 @@ def train(sets: list[EyeSet], shares: list[float], epochs: int, seed: int, check
         order = rng.permutation(np.concatenate(picks))
         for at in range(0, len(order) // BATCH * BATCH, BATCH):
             chosen = order[at : at + BATCH]
-            x = torch.from_numpy(varied(windows[chosen], rng))
+            x = torch.from_numpy(varied(windows[chosen], rng, noise))
             loss = losses(net(x, heads[chosen]), targets[chosen])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -124,14 +163,49 @@ def train(sets: list[EyeSet], shares: list[float], epochs: int, seed: int, check
     return net
 
 
-def varied(windows: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Standardised windows under another uneven light, with noise; now and then a part is covered."""
+def refitted(
+    arrays: dict[str, NDArray[np.generic]], drawn: EyeSet, lens: EyeSet, share: float
+) -> dict[str, NDArray[np.generic]]:
+    """Solve the last layer's two rows of gaze anew, for drawn eyes and real ones that look into the lens.
+
+    Drawn eyes alone leave real people's gaze scattered; the real ones together weigh `share` of what the drawn ones do.
+    Weighted least squares that trusts far-off windows less, held to the trained rows by a ridge.
+    """
+    eyes = OpenEyes(arrays)
+    before = np.vstack([arrays["dense2"][:, :2], arrays["offset2"][:2]]).astype(np.float64)
+    x, y, weight = [], [], []
+    known = np.flatnonzero(~np.isnan(drawn.targets[:, 0]))
+    for windows, chosen, total in ((drawn, known, 1.0), (lens, np.arange(len(lens.windows)), share)):
+        hidden = [
+            eyes.hidden(windows.windows[part].astype(np.float32), windows.heads[part])
+            for part in np.array_split(chosen, max(len(chosen) // 500, 1))
+        ]
+        x.append(np.column_stack([np.concatenate(hidden), np.ones(len(chosen))]).astype(np.float64))
+        y.append(windows.targets[chosen, :2].astype(np.float64))
+        weight.append(np.full(len(chosen), total / len(chosen)))
+    inputs, wanted, weights = np.concatenate(x), np.concatenate(y), np.concatenate(weight)
+    weights /= 1 + (np.linalg.norm(inputs @ before - wanted, axis=1) / FAR_OFF) ** 2
+    gram = (inputs * weights[:, None]).T @ inputs
+    ridge = 1e-3 * np.trace(gram) / len(gram)
+    solved = np.linalg.solve(
+        gram + ridge * np.eye(len(gram)), (inputs * weights[:, None]).T @ wanted + ridge * before
+    )
+    dense, offset = (np.array(arrays[name], np.float64) for name in ("dense2", "offset2"))
+    dense[:, :2], offset[:2] = solved[:-1], solved[-1]
+    return {**arrays, "dense2": dense.astype(np.float16), "offset2": offset.astype(np.float16)}
+
+
+def varied(
+    windows: NDArray[np.uint8], rng: np.random.Generator, noise: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Standardised windows under another uneven light, with some of `noise`; now and then a part is covered."""
     n, rows, cols = windows.shape
     x = standardised(windows.astype(np.float32))
     y, z = np.linspace(-1, 1, rows)[:, None], np.linspace(-1, 1, cols)
     slope = rng.normal(0, 0.3, (2, n, 1, 1)).astype(np.float32)
     x = x + slope[0] * y.astype(np.float32) + slope[1] * z.astype(np.float32)
-    x += rng.normal(0, 1, x.shape).astype(np.float32) * rng.uniform(0, 0.25, (n, 1, 1)).astype(np.float32)
+    at = int(rng.integers(len(noise) - x.size))
+    x += noise[at : at + x.size].reshape(x.shape) * rng.uniform(0, 0.25, (n, 1, 1)).astype(np.float32)
     for k in np.flatnonzero(rng.random(n) < 0.08):
         height, width = rng.integers(3, 10), rng.integers(4, 16)
         a, b = rng.integers(0, rows - height), rng.integers(0, cols - width)
@@ -169,4 +243,4 @@ def eye_axes_error(eyes: OpenEyes, pairs: EyeSet, gaze: F64, heads: F64) -> F64:
     return error
 
 
-__all__ = ["EyeNet", "arrays_of", "eye_axes_error", "train", "varied"]
+__all__ = ["EyeNet", "arrays_of", "eye_axes_error", "refitted", "start_from", "train", "varied"]

@@ -31,6 +31,8 @@ class EyeScene:
     gaze : unit vector, camera frame (x right, y down, z away)
     head : pitch, yaw, roll in radians
     closing : 0 as the shape has it, 1 shut; negative wide open
+    follow : how much of the eye's turn up or down the upper lid goes along with
+    squint : how far the lower lid is raised, as a share of the opening
     iris_size, pupil_size : factors
     light : directions (k, 3) and strengths (k,), ambient part
     """
@@ -51,6 +53,8 @@ class EyeScene:
     lashes: float
     glasses: bool
     glints: int
+    follow: float
+    squint: float
 
 
 @dataclass(frozen=True)
@@ -104,13 +108,14 @@ class EyeRenderer:
         low_at = np.interp(upper[:, 0], lower[:, 0], a_low)
         # lids follow the gaze, then close
         room = low_at - a_up
-        follow_up = np.clip(0.75 * pitch, -0.35 * room, 0.85 * room)
-        follow_low = np.clip(0.35 * pitch, -0.1, 0.15) * np.minimum(room / 0.5, 1.0)
+        follow_up = np.clip(scene.follow * pitch, -0.35 * room, 0.85 * room)
+        follow_low = np.clip(0.45 * scene.follow * pitch, -0.1, 0.15) * np.minimum(room / 0.5, 1.0)
         new_up, new_low = a_up + follow_up, low_at + follow_low
         meet = new_up + (1 - 0.15 * _LID_HEIGHT_AT_REST) * (new_low - new_up)
         closing = scene.closing
         move_up = follow_up + closing * (meet - new_up)
-        move_low = follow_low + max(closing, 0.0) * (meet - new_low)
+        raised = scene.squint * (1 - np.clip(closing, 0, 1)) * (new_low - new_up)
+        move_low = follow_low + max(closing, 0.0) * (meet - new_low) - raised
         x = fine[:, 0]
         elevation = angle(fine)
         edge_up, edge_low = np.interp(x, upper[:, 0], a_up), np.interp(x, lower[:, 0], a_low)
@@ -328,6 +333,10 @@ def random_scene(parts: EyeParts, skins: list[str], rng: np.random.Generator) ->
         closing = 1.0
     elif draw < 0.34:
         closing = float(rng.uniform(0.2, 1.0))
+    elif draw < 0.46:
+        closing = float(
+            rng.uniform(-0.55, -0.2)
+        )  # eyes of surprise: white above the iris is no sign of a gaze down
     elif draw < 0.8:
         closing = float(rng.uniform(-0.22, 0.2))
     lights = rng.normal(0, 0.8, (2, 3))
@@ -341,4 +350,5 @@ def random_scene(parts: EyeParts, skins: list[str], rng: np.random.Generator) ->
         float(rng.uniform(0.9, 1.1)), float(rng.uniform(0.6, 1.4)), lights, rng.uniform(0.0, 0.7, 2),
         float(rng.uniform(0.35, 0.8)), float(rng.uniform(0.55, 1.0)), float(rng.uniform(0.35, 1.25)),
         float(rng.uniform(0.0, 0.95)), bool(rng.random() < 0.15), int(rng.integers(0, 4)),
+        float(rng.uniform(0.35, 1.0)), float(rng.uniform(0, 0.4)) if rng.random() < 0.3 else 0.0,
     )  # fmt: skip

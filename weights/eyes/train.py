@@ -12,17 +12,23 @@ from pathlib import Path
 import numpy as np
 
 from pyclnf.io import atomic_write
-from pyclnf.open_eyes import OpenEyes
-from weights.landmarks.prepare import load_model
+from pyclnf.io.archive import read_archive
+from pyclnf.open_arrays import HEAD_FILE
+from pyclnf.open_eyes import ARRAYS, OpenEyes
+from pyclnf.open_head import HeadAnatomy
+from weights.landmarks.london import load_london
+from weights.landmarks.prepare import load_model, london_people
 
-from .dataset import UNSEEN_SKINS, EyeSet, drawn_eyes, drawn_pairs, real_eyes
+from .dataset import UNSEEN_SKINS, EyeSet, drawn_eyes, drawn_pairs, lens_outputs, real_eyes
 from .mesh import load_parts
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
-SEED, PICTURES, PAIRS, EPOCHS = 11, 10000, 600, 40
+SEED, PICTURES, PAIRS, EPOCHS = 11, 23000, 600, 26
 #: How often an epoch takes each window of drawn eyes, and of real ones.
 SHARES = (1.0, 1.0)
+LENS_SHARE = 1.0  # of real eyes that look into the lens, in the last layer's rows of gaze
+OUTER_EYE_MM = 90.0
 OWN_SHARE = 0.35  # of an eye's direction; the rest is that of both
 STAGES = ("draw", "real", "fit", "evaluate")
 
@@ -38,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=ROOT / "pyclnf" / "pyclnf" / "models_open" / "eyes_open.npz"
     )
+    parser.add_argument("--start", type=Path, help="file of a network that is trained on; it may be narrower")
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--threads", type=int, default=1)
@@ -61,35 +68,39 @@ def _draw(options: argparse.Namespace) -> None:
         if not path.exists():
             drawn_eyes(parts, piece, SEED + k, skins).save(path)
             LOG.info("piece %d", k)
-    pairs, gaze, heads = drawn_pairs(parts, PAIRS, SEED - 1, list(UNSEEN_SKINS))
+    pairs, gaze, heads, sizes = drawn_pairs(parts, PAIRS, SEED - 1, list(UNSEEN_SKINS))
     pairs.save(options.work / "eyes_pairs.npz")
-    np.savez(options.work / "eyes_pairs_truth.npz", gaze=gaze, heads=heads)
+    np.savez(options.work / "eyes_pairs_truth.npz", gaze=gaze, heads=heads, sizes=sizes)
 
 
 def _real(options: argparse.Namespace) -> None:
     model = load_model(options.work / "pdm.npz")
+    anatomy = HeadAnatomy.from_file(options.out.with_name(HEAD_FILE))
     for part in ("train", "validation"):
-        real_eyes(options.data, model, options.london, part, SEED).save(options.work / f"eyes_{part}.npz")
+        real_eyes(options.data, model, anatomy, options.london, part, SEED).save(
+            options.work / f"eyes_{part}.npz"
+        )
 
 
 def _fit(options: argparse.Namespace) -> None:
     import torch
 
-    from .net import arrays_of, train
+    from .net import arrays_of, refitted, train
 
     torch.set_num_threads(options.threads)
     pieces = [EyeSet.load(path) for path in sorted(options.work.glob("eyes_drawn_*.npz"))]
     drawn = EyeSet(*(np.concatenate([getattr(p, f) for p in pieces]) for f in EyeSet.__dataclass_fields__))
     real = EyeSet.load(options.work / "eyes_train.npz")
-    net = train([drawn, real], list(SHARES), options.epochs, SEED, options.work / "eyes.pt")
-    # what a window of an eye that looks into the lens gives: the eye's line of sight is not its axis
-    eyes = OpenEyes(arrays_of(net, np.zeros(2), OWN_SHARE))
-    lens = np.char.startswith(real.source, "london")
-    out = eyes.outputs(real.windows[lens].astype(np.float32), real.heads[lens])
-    centre = np.median(out[:, :2], axis=0)
-    LOG.info("lens: centre %s, spread %s", centre, out[:, :2].std(axis=0))
+    start = None if options.start is None else read_archive(options.start, ARRAYS)
+    net = train([drawn, real], list(SHARES), options.epochs, SEED, options.work / "eyes.pt", start)
+    lens = real.part(np.char.startswith(real.source, "london"))
+    arrays = refitted(arrays_of(net, np.zeros(2), OWN_SHARE), drawn, lens, LENS_SHARE)
+    # what an eye that looks into the lens gives: the eye's line of sight is not its axis
+    seen = lens_outputs(OpenEyes(arrays), load_london(options.data / "london"), london_people("train"))
+    arrays["centre"] = np.median(seen, axis=0).astype(np.float16)
+    LOG.info("lens: centre %s, spread %s", arrays["centre"], seen.std(axis=0))
     with atomic_write(options.out) as file:
-        np.savez(file, **arrays_of(net, centre, OWN_SHARE))
+        np.savez(file, **arrays)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -98,7 +109,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     eyes = OpenEyes.from_file(options.out)
     pairs = EyeSet.load(options.work / "eyes_pairs.npz")
     with np.load(options.work / "eyes_pairs_truth.npz") as truth:
-        gaze, heads = truth["gaze"], truth["heads"]
+        gaze, heads, size = truth["gaze"], truth["heads"], truth["sizes"] * OUTER_EYE_MM
     error = eye_axes_error(eyes, pairs, gaze, heads)
     turn = np.degrees(np.arccos(np.clip(heads[:, 2, 2], -1, 1)))
     away = np.degrees(np.arccos(np.clip(-gaze[:, 2], -1, 1)))
@@ -115,6 +126,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     figures = {
         "drawn, within 20 degrees of head turn": float(error[turn <= 20].mean()),
         "drawn, beyond": float(error[turn > 20].mean()),
+        "by size, outer-eye distance below 60, 90, above, px (within 20 degrees; beyond)": [
+            float(error[(a <= size) & (size < b) & near].mean())
+            for near in (turn <= 20, turn > 20)
+            for a, b in ((0, 60), (60, 90), (90, 999))
+        ],
         "by gaze within 10, 20, 30, beyond, degrees from the lens": [
             float(error[(a <= away) & (away < b)].mean()) for a, b in ((0, 10), (10, 20), (20, 30), (30, 90))
         ],

@@ -88,13 +88,17 @@ def _remove_rigid(mean: Array, covariance: Array) -> tuple[Array, Array]:
     return points.reshape(-1), projector @ covariance @ projector
 
 
+def symmetric_without_motion(mean: Array, covariance: Array) -> tuple[Array, Array]:
+    """Make a model of shapes mirror-symmetric, centred and free of turns, moves and size."""
+    return _symmetrise(*_remove_rigid(mean, covariance))
+
+
 def fit_model(annotations: Array, ict_path: Path, n_modes: int = N_MODES) -> ShapeModel:
     """Fit the PDM to annotations (N, 68, 2) in px.
 
     Returns a model whose size is that of the mean ICT head (about 147 mm wide at the jaw).
     """
-    prior_mean, prior_covariance = ict_prior(ict_path)
-    prior_mean, prior_covariance = _symmetrise(*_remove_rigid(prior_mean, prior_covariance))
+    prior_mean, prior_covariance = symmetric_without_motion(*ict_prior(ict_path))
     size = np.sqrt((prior_mean**2).sum())
     mean, covariance = prior_mean, prior_covariance
     noise = np.full(68, FACE_NOISE_MM)
@@ -127,7 +131,7 @@ def fit_model(annotations: Array, ict_path: Path, n_modes: int = N_MODES) -> Sha
             (centred * trust[:, None]).T @ centred + total * (root @ root.T) - root @ information @ root.T
         )
         new_covariance = (PRIOR_COUNT * prior_covariance + spread) / (PRIOR_COUNT + total)
-        mean, covariance = _symmetrise(*_remove_rigid(new_mean, new_covariance))
+        mean, covariance = symmetric_without_motion(new_mean, new_covariance)
         mean *= size / np.sqrt((mean**2).sum())
         shapes = posterior.reshape(-1, 68, 3)
         error = np.linalg.norm(project(shapes, scale, rotation, shift) - annotations, axis=2) / scale[:, None]

@@ -1,6 +1,6 @@
 """Commands that train the open landmark pack.
 
-``python -m weights.train pdm|cen|early|validator|evaluate|export``, or ``landmarks`` for all stages in order.
+``python -m weights.train pdm|heads|cen|early|validator|evaluate|export``, or ``landmarks`` for all stages in order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import early_termination, export, patches, prepare
+from pyclnf.open_arrays import HEAD_FILE
+
+from . import early_termination, export, heads, patches, prepare
 from .data import load_keypoints, split_mask, write_manifest, write_split
 from .evaluate import landmark_error, predict
 from .fitting import Fitter
@@ -63,6 +65,11 @@ def train_pdm(options: argparse.Namespace) -> None:
         [options.data / name for name in ("keypoints", "clips", "ict_facekit", "london")],
         folder / "data_manifest.json",
     )
+
+
+def measure_heads(options: argparse.Namespace) -> None:
+    """How heads differ, for the head pose."""
+    heads.write_heads(options.data / "ict_facekit" / "ict_facekit_light.npz", options.pack / HEAD_FILE)
 
 
 def train_cen(options: argparse.Namespace) -> None:
@@ -220,6 +227,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
 STAGES = {
     "pdm": train_pdm,
+    "heads": measure_heads,
     "cen": train_cen,
     "early": train_early,
     "validator": train_validator,

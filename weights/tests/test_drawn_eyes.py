@@ -33,6 +33,7 @@ def scene(renderer: render.EyeRenderer) -> render.EyeScene:
     return replace(
         any_scene, shape=np.zeros(16), gaze=np.array([0.0, 0, -1]), head=(0.0, 0.0, 0.0), closing=0.0, iris_size=1.0,
         pupil_size=1.0, glasses=False, glints=0, lashes=0.0, iris="eyeball_brown", sclera=1.0, brightness=0.9,
+        follow=0.75, squint=0.0,
     )  # fmt: skip
 
 
@@ -76,6 +77,19 @@ def test_opening_falls_as_the_eye_closes(renderer, scene):
     assert openings[-1] < 1.0
 
 
+def test_lids_move_without_the_iris(renderer, scene):
+    plain, raised, squint = (
+        _drawn(renderer, replace(scene, **change)) for change in ({}, {"closing": -0.5}, {"squint": 0.4})
+    )
+    for moved in (raised, squint):
+        np.testing.assert_allclose(moved.points[:8], plain.points[:8], atol=1e-9)
+    assert raised.opening > 1.2 * plain.opening
+    assert squint.opening < 0.85 * plain.opening
+    lower = slice(15, 19)
+    np.testing.assert_allclose(raised.points[lower], plain.points[lower], atol=1e-9)
+    assert (squint.points[lower, 1] < plain.points[lower, 1]).all()
+
+
 def test_turned_head_turns_corners_but_not_the_gaze(renderer, scene):
     turned = _drawn(renderer, replace(scene, head=(0.0, -0.4, 0.0)))
     straight = _drawn(renderer, scene)
@@ -99,7 +113,7 @@ def test_drawing_is_the_same_for_the_same_seed(renderer):
     one, two = (dataset.drawn_eyes(renderer._parts, 3, 5, ["m01", "f01"]) for _ in range(2))
     np.testing.assert_array_equal(one.windows, two.windows)
     np.testing.assert_array_equal(one.targets, two.targets)
-    assert one.windows.shape == (6, 32, 48)
+    assert one.windows.shape == (3 * dataset.WINDOWS_OF_PICTURE, 32, 48)
 
 
 def test_even_gaze_is_not_drawn_towards_the_lens(renderer):

@@ -112,7 +112,8 @@ def test_pack_is_small_enough_to_commit():
 
 def test_eye_network_is_beside_the_main_file():
     from pyclnf import LandmarkModel
-    from pyclnf.open_eyes import EYES_FILE, OpenEyes
+    from pyclnf.open_arrays import EYES_FILE
+    from pyclnf.open_eyes import OpenEyes
 
     OpenEyes.from_file(PACK / EYES_FILE)
     assert PACK / EYES_FILE in LandmarkModel.load(PACK / "main_ceclm_general.txt").files

@@ -26,7 +26,7 @@ from ..io import (
     read_submodel_description,
     read_svr,
 )
-from ..open_eyes import eyes_file
+from ..open_arrays import open_files
 from .arrays import frozen
 from .loaded import Stamps, remember, sizes_of, stamps_of, unpickled
 from .patch_experts import CCNFExperts, CENExperts, PatchExperts, SVRExperts
@@ -140,11 +140,8 @@ class LandmarkModel:
                 )
         validator = DetectionValidator.from_file(description.validator) if description.validator else None
         files = [description.path, description.landmark_detector, sub.pdm, *(sub.cen or sub.ccnf or sub.svr)]
-        files += [
-            f
-            for f in (sub.early_termination, description.validator, eyes_file(description.path))
-            if f is not None
-        ]
+        files += [f for f in (sub.early_termination, description.validator) if f is not None]
+        files += open_files(description.path)
         parts = []
         for d in description.parts:
             if d.name not in PART_PARAMETERS:
