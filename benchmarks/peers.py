@@ -40,9 +40,9 @@ WORDS = """\
 Each package runs in an environment of its own, with its default threads, on the same frames, decoded by OpenCV.
 Start-up is the time from the start of Python to the first result, the size that of everything that pip installs.
 Agreement is with the C++ OpenFace's table of the same video, or with the known action units of `demo.mp4`, an animated
-portrait that says nothing about people: mean distance of the 68 landmarks, mean correlation of the intensities that move (frame by frame, before any
-final pass), and how boxes overlap with the extent of the reference's landmarks. MediaPipe's blendshapes are summed to
-action units as `weights/au/labels.py` says."""
+portrait that says nothing about people: mean distance of the 68 landmarks, mean correlation of the intensities that
+move (frame by frame, before any final pass), and how boxes overlap with the extent of the reference's landmarks.
+MediaPipe's blendshapes are summed to action units as `weights/au/labels.py` says."""
 
 
 @dataclass(frozen=True)
