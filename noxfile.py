@@ -241,7 +241,7 @@ def version(session):
 
 @nox.session
 def docs(session):
-    """Build the site, notebooks included, to docs/_build/html; warnings are errors and links within it are checked."""
+    """Build the site, notebooks included, to docs/_build/html; warnings are errors, links are checked."""
     session.install("./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau", "-r", "docs/requirements.txt")
     session.run(
         "python",

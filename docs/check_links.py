@@ -1,6 +1,6 @@
-"""Checks a built site without a network: every link and anchor within it leads somewhere, and no page loads from outside.
+"""Checks a built site without a network: its links and anchors lead somewhere, and no page loads from outside.
 
-python docs/check_links.py docs/_build/html
+Use: ``python docs/check_links.py docs/_build/html``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class _Page(HTMLParser):
 
 def check(root: Path) -> list[str]:
     """Return what is wrong, a line each."""
-    pages = {path.resolve(): _Page(path.read_text(encoding="utf-8")) for path in sorted(root.rglob("*.html"))}
+    files = (path for path in sorted(root.rglob("*.html")) if "_static" not in path.relative_to(root).parts)
+    pages = {path.resolve(): _Page(path.read_text(encoding="utf-8")) for path in files}
     wrong = []
     for path, page in pages.items():
         place = path.relative_to(root.resolve())

@@ -62,6 +62,8 @@ html_theme_options = {
     "logo": {"text": "pyfaceau"},
     "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
@@ -69,5 +71,6 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 html_copy_source = False
+html_context = {"default_mode": "auto"}  # light or dark, as the system is
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -11,7 +11,17 @@ _MOST_SHOWN = 3
 
 
 class PyCLNFError(Exception):
-    """Base class of every error about models or model files that pyclnf raises."""
+    """Base class of every error about models or model files that pyclnf raises.
+
+    Examples
+    --------
+    >>> from pyclnf import CLNF, PyCLNFError
+    >>> try:
+    ...     CLNF("nowhere.txt")
+    ... except PyCLNFError as error:
+    ...     print(type(error).__name__)
+    MissingModelError
+    """
 
 
 class ModelFileError(PyCLNFError):
@@ -25,6 +35,13 @@ class ModelFileError(PyCLNFError):
         Byte offset at which reading failed; None where no single place is to blame.
     reason : str
         What is wrong, in one sentence.
+
+    Examples
+    --------
+    >>> from pyclnf import ModelFileError
+    >>> raise ModelFileError("pdm.txt", 12, "ends within the mean shape")
+    Traceback (most recent call last):
+    pyclnf.errors.ModelFileError: pdm.txt: malformed model file at byte 12: ends within the mean shape
     """
 
     def __init__(self, path: str | os.PathLike[str], offset: int | None, reason: str) -> None:
@@ -58,6 +75,13 @@ class MissingModelError(PyCLNFError):
         A further way out, or where was searched; one sentence at the end of the message.
     remedy : str, optional
         What to do, at the beginning of the message.
+
+    Examples
+    --------
+    >>> from pyclnf import CLNF
+    >>> CLNF("nowhere.txt")
+    Traceback (most recent call last):
+    pyclnf.errors.MissingModelError: Run `pyclnf models install` to get OpenFace's files: 1 model file is missing: ...
     """
 
     def __init__(
@@ -83,12 +107,41 @@ class MissingModelError(PyCLNFError):
 
 
 class ModelChoiceWarning(UserWarning):
-    """Other models than the best ones are used, and the numbers depend on it; the message says which and why."""
+    """Other models than the best ones are used, and the numbers depend on it; the message says which and why.
+
+    Examples
+    --------
+    Rather stop than take other models than OpenFace's best:
+
+    >>> import warnings
+    >>> from pyclnf import CLNF, ModelChoiceWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", ModelChoiceWarning)
+    ...     clnf = CLNF("open")  # asked for by name: nothing to warn of
+    """
 
 
 class SlowKernelsWarning(UserWarning):
-    """Nothing was compiled when the package was installed, so the NumPy form of its kernels runs."""
+    """Nothing was compiled when the package was installed, so the NumPy form of its kernels runs.
+
+    Examples
+    --------
+    Rather stop than compute slowly:
+
+    >>> import warnings
+    >>> from pyclnf import SlowKernelsWarning, instruction_set
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", SlowKernelsWarning)
+    ...     used = instruction_set()
+    """
 
 
 class ModelInstallError(PyCLNFError):
-    """Model files could not be installed; the message says which, and why."""
+    """Model files could not be installed; the message says which, and why.
+
+    Examples
+    --------
+    >>> from pyclnf import ModelInstallError, PyCLNFError
+    >>> issubclass(ModelInstallError, PyCLNFError)  # one handler for all that concerns models
+    True
+    """

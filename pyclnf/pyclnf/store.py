@@ -58,6 +58,15 @@ class ModelStore:
         checkout, or the folder of an OpenFace program (with ``model`` and ``AU_predictors``).
     command : str
         What installs the files; errors name it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pyclnf import ModelStore
+    >>> from pyclnf.manifest import package_manifest
+    >>> store = ModelStore(package_manifest("pyclnf"), folder=tempfile.mkdtemp())
+    >>> [root.name for root in store.roots][0]  # where OpenFace's files are looked for
+    'originals'
     """
 
     def __init__(

@@ -74,11 +74,11 @@ class FaceAnalyser:
 
     Notes
     -----
-    One analyser follows one face; call `reset` between sequences. Not for use from several threads at once.
+    OpenFace 2.2's ``FaceAnalyser``. One follows one face; `reset` it between sequences. Not for several threads.
 
-    References
-    ----------
-    OpenFace 2.2, ``FaceAnalyser``.
+    Examples
+    --------
+    See :class:`FrameAnalysis`.
     """
 
     def __init__(

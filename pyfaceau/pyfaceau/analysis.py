@@ -28,6 +28,15 @@ class Baseline:
         Intensity of each action unit at rest; 0 for those that are not shifted (static models).
     source : str
         Where it comes from, for the record.
+
+    Examples
+    --------
+    From a recording by ``pipeline.baseline_of("rest.mp4")``, or from numbers:
+
+    >>> import numpy as np
+    >>> from pyfaceau import Baseline
+    >>> Baseline(np.zeros(4702), np.zeros(17), source="rest.mp4")
+    Baseline(source='rest.mp4')
     """
 
     features: Floats
@@ -105,6 +114,16 @@ class FrameAnalysis:
         Its shape parameters.
     aligned_landmarks : ndarray of shape (68, 2), float32, or None
         The landmarks in px of `aligned_face`; None without a face.
+
+    Examples
+    --------
+    >>> import cv2
+    >>> from pyfaceau import FullPythonAUPipeline
+    >>> from pyfaceau.demo import DEMO_PORTRAIT
+    >>> image = cv2.imread(str(DEMO_PORTRAIT))
+    >>> analysis = FullPythonAUPipeline(models="open").process_image(image)[0].analysis
+    >>> analysis.aligned_face.shape, analysis.hog.shape
+    ((112, 112, 3), (12, 12, 31))
     """
 
     valid: bool
@@ -148,6 +167,13 @@ class SequenceAnalysis:
         0 or 1.
     valid : ndarray of shape (n_frames,), bool
         Frames with a face.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyfaceau import SequenceAnalysis
+    >>> SequenceAnalysis(np.zeros((3, 17)), np.zeros((3, 18)), np.array([True, True, False]))
+    <SequenceAnalysis: 3 frames, a face in 2, 17 intensities>
     """
 
     intensities: Floats

@@ -48,7 +48,17 @@ class _HasBox(Protocol):
 
 
 class FaceDetector(Protocol):
-    """What the pipeline needs of a detector."""
+    """What the pipeline needs of a detector.
+
+    Examples
+    --------
+    >>> from pyfaceau import FullPythonAUPipeline
+    >>> from pyfaceau.detectors import FaceBox
+    >>> class Mine:
+    ...     def detect(self, image):
+    ...         return [FaceBox((60, 125, 227, 221))]
+    >>> pipeline = FullPythonAUPipeline(models="open", detector=Mine())
+    """
 
     def detect(self, image: npt.NDArray[Any]) -> Sequence[_HasBox]:
         """Find the faces in a BGR image; each has a ``box``: x, y, width, height in px, best face first."""
@@ -65,6 +75,12 @@ class FaceBox:
         x, y, width, height in px, corrected to the extent of the 68 landmarks.
     score : float
         The detector's own score; NaN where it has none.
+
+    Examples
+    --------
+    >>> from pyfaceau.detectors import FaceBox
+    >>> FaceBox((60, 125, 227, 221)).box
+    (60, 125, 227, 221)
     """
 
     box: Box
@@ -81,6 +97,12 @@ class BoxCorrection:
         Shift of the upper left corner as fractions of the box's size.
     width, height : float
         Factors of the size.
+
+    Examples
+    --------
+    >>> from pyfaceau.detectors import BoxCorrection
+    >>> BoxCorrection(y=0.25, height=0.75).apply((0, 0, 100, 100)).tolist()
+    [0.0, 25.0, 100.0, 75.0]
     """
 
     x: float = 0.0
@@ -125,6 +147,11 @@ class YuNetDetector:
     Notes
     -----
     `detect` may be called from several threads; the calls take turns.
+
+    Examples
+    --------
+    >>> from pyfaceau.detectors import YuNetDetector
+    >>> detector = YuNetDetector("face_detection_yunet_2023mar.onnx")  # doctest: +SKIP
     """
 
     def __init__(
@@ -209,6 +236,14 @@ class HaarDetector:
     -----
     The numbers are those of OpenFace 2.2 (``LandmarkDetectorUtils.cpp``). `detect` may be called from several threads;
     the calls take turns.
+
+    Examples
+    --------
+    >>> import cv2
+    >>> from pyfaceau.demo import DEMO_PORTRAIT
+    >>> from pyfaceau.detectors import HaarDetector
+    >>> len(HaarDetector().detect(cv2.imread(str(DEMO_PORTRAIT))))
+    1
     """
 
     def __init__(
@@ -278,6 +313,13 @@ class ConstantBox:
     ------
     ValueError
         The box is not four finite numbers with a positive size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyfaceau.detectors import ConstantBox
+    >>> ConstantBox((110, 111, 185, 164)).detect(np.zeros((240, 320), np.uint8))[0].box.tolist()
+    [110.0, 111.0, 185.0, 164.0]
     """
 
     def __init__(self, box: npt.ArrayLike) -> None:

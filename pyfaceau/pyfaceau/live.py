@@ -300,6 +300,15 @@ def open_camera(index: int = 0) -> LiveSource:
     ------
     VideoError
         There is no such camera, or it may not be used.
+
+    Examples
+    --------
+    >>> from pyfaceau import VideoError, open_camera
+    >>> try:
+    ...     open_camera(99)
+    ... except VideoError as error:
+    ...     print(error)
+    camera 99: cannot be opened (is it connected, not in use, and allowed for this program?)
     """
     capture = cv2.VideoCapture(index)
     if not capture.isOpened():

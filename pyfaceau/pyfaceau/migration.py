@@ -231,6 +231,13 @@ def process_videos(
     int
         Videos that have been written. One that cannot be read is named in a warning, and the others go on. Version
         1 took only files with "mirrored" in their names; this takes every file that is a video.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pyfaceau import process_videos
+    >>> process_videos(tempfile.mkdtemp(), models="open")  # an empty folder
+    0
     """
     from .errors import PyFaceAUError
 
@@ -272,6 +279,11 @@ def ensure_models(accept_license: bool = False) -> Path:
         Models are missing and the licence is not accepted; the message names the command that installs them.
     ModelInstallError
         Something cannot be had.
+
+    Examples
+    --------
+    >>> from pyfaceau import ensure_models
+    >>> folder = ensure_models(accept_license=True)  # doctest: +SKIP
     """
     from pyclnf.errors import MissingModelError
 

@@ -141,7 +141,7 @@ def write_overlay(
     """Write a video that shows the values of a table over its frames.
 
     Landmarks, head box, eyes and gaze are drawn into the picture; a margin beside it shows the action units of each
-    face, by name, as the table has them. Sound is not copied.
+    face, by name, as the table has them. Sound is kept where there is an FFmpeg program.
 
     Parameters
     ----------
@@ -171,6 +171,13 @@ def write_overlay(
         The video cannot be written.
     ValueError
         The table has no column "frame", or `shapes` comes from another analysis.
+
+    Examples
+    --------
+    >>> from pyfaceau import OVERLAY_GROUPS, FullPythonAUPipeline, write_overlay
+    >>> pipeline = FullPythonAUPipeline(models="open", include=OVERLAY_GROUPS)
+    >>> table = pipeline.process_video("video.mp4")  # doctest: +SKIP
+    >>> overlay = write_overlay("video.mp4", table, "overlay.mp4")  # doctest: +SKIP
     """
     if "frame" not in table:
         raise ValueError("the table has no column 'frame'; is it a result of pyfaceau?")

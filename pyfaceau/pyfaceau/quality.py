@@ -31,6 +31,12 @@ class UnitQuality:
         With the truth, on drawn faces of people who were not in the training.
     hint : bool
         The unit follows no reference: take its values as a hint, not as a measurement.
+
+    Examples
+    --------
+    >>> from pyfaceau import model_quality
+    >>> model_quality()["AU12"].hint
+    False
     """
 
     openface: float | None

@@ -49,6 +49,16 @@ class FrameResult:
         The landmark model's fit, with its parameters and eye models.
     analysis : FrameAnalysis
         The action-unit stage's result, with the aligned face and its HOG.
+
+    Examples
+    --------
+    >>> import cv2
+    >>> from pyfaceau import FullPythonAUPipeline
+    >>> from pyfaceau.demo import DEMO_PORTRAIT
+    >>> image = cv2.imread(str(DEMO_PORTRAIT))
+    >>> result = FullPythonAUPipeline(models="open").process_image(image)[0]
+    >>> result.tracked, result.landmarks.shape, result.au_intensities["AU12"] > 1  # she smiles
+    (True, (68, 2), True)
     """
 
     frame: int

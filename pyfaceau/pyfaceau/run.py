@@ -90,10 +90,12 @@ class AnalysisRun:
 
     Examples
     --------
-    >>> with pipeline.run() as run:                                # doctest: +SKIP
-    ...     for image in images:
-    ...         faces = run.process(image)
-    ...     table = run.finish()
+    >>> import numpy as np
+    >>> from pyfaceau import FullPythonAUPipeline
+    >>> with FullPythonAUPipeline(models="open").run() as run:
+    ...     faces = run.process(np.zeros((120, 160, 3), np.uint8))
+    ...     len(run.finish())
+    1
     """
 
     def __init__(

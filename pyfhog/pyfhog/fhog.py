@@ -159,6 +159,13 @@ def extract_fhog_features(image: NDArray[Any], cell_size: int = 8) -> NDArray[np
     ------
     TypeError, ValueError
         As `extract_fhog`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyfhog import extract_fhog_features
+    >>> extract_fhog_features(np.zeros((112, 112), np.uint8)).shape
+    (4464,)
     """
     return extract_fhog(image, cell_size).ravel().astype(np.float64)
 

@@ -11,7 +11,18 @@ __all__ = ["SlowKernelsWarning", "extract", "instruction_set"]
 
 
 class SlowKernelsWarning(UserWarning):
-    """Nothing was compiled when the package was installed, so the NumPy form of its kernels runs."""
+    """Nothing was compiled when the package was installed, so the NumPy form of its kernels runs.
+
+    Examples
+    --------
+    Rather stop than compute slowly:
+
+    >>> import warnings
+    >>> from pyfhog import SlowKernelsWarning, instruction_set
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", SlowKernelsWarning)
+    ...     used = instruction_set()
+    """
 
 
 def _numpy_runs() -> bool:

@@ -29,6 +29,15 @@ class Detection:
     points : ndarray of float32, shape (5, 2)
         ONet's x and y in pixels of the eye at the left of the image, the eye at the right, the nose tip and
         the mouth corners at the left and at the right. OpenFace does not use them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pymtcnn import Detection
+    >>> face = Detection(np.array([60, 125, 227, 221], np.float32), 0.99, np.zeros((5, 2), np.float32))
+    >>> x, y, width, height = face.box
+    >>> float(width)
+    227.0
     """
 
     box: NDArray[np.float32]

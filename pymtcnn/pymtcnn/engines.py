@@ -54,6 +54,12 @@ class BackendInfo:
         Why it cannot, and what to do.
     milliseconds : float or None
         Time for a frame of 640 x 480 px, where it was measured.
+
+    Examples
+    --------
+    >>> from pymtcnn import available_backends
+    >>> {info.name: info.available for info in available_backends()}["numpy"]
+    True
     """
 
     name: str

@@ -11,6 +11,15 @@ class PyMTCNNError(Exception):
     """Base of every error about files or installations that pymtcnn raises.
 
     Wrong arrays and arguments raise :class:`ValueError` or :class:`TypeError` instead.
+
+    Examples
+    --------
+    >>> from pymtcnn import PyMTCNNError, load_weights
+    >>> try:
+    ...     load_weights("nowhere")
+    ... except PyMTCNNError as error:
+    ...     print(type(error).__name__)
+    WeightsError
     """
 
 
@@ -25,6 +34,15 @@ class WeightsError(PyMTCNNError):
         What is wrong with it and what to do.
     offset : int or None
         Byte position at which reading stopped, where that makes sense.
+
+    Examples
+    --------
+    >>> from pymtcnn import WeightsError, load_weights
+    >>> try:
+    ...     load_weights("nowhere")
+    ... except WeightsError as error:
+    ...     print(error.path, error.offset)
+    nowhere None
     """
 
     def __init__(self, path: str | os.PathLike[str], reason: str, offset: int | None = None) -> None:
@@ -36,12 +54,40 @@ class WeightsError(PyMTCNNError):
 
 
 class BackendError(PyMTCNNError):
-    """The backend asked for does not exist or cannot run here."""
+    """The backend asked for does not exist or cannot run here.
+
+    Examples
+    --------
+    >>> from pymtcnn import MTCNN
+    >>> MTCNN("abacus")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    pymtcnn.errors.BackendError: unknown backend 'abacus'; choose one of 'auto', 'native', ...
+    """
 
 
 class EngineError(BackendError):
-    """An engine that was ready failed while it started or ran, as devices and their drivers can."""
+    """An engine that was ready failed while it started or ran, as devices and their drivers can.
+
+    Examples
+    --------
+    With ``fallback=False`` a device that fails is not replaced; either error ends there:
+
+    >>> from pymtcnn import BackendError, EngineError
+    >>> issubclass(EngineError, BackendError)
+    True
+    """
 
 
 class BackendWarning(UserWarning):
-    """Another engine runs than was asked for, or than this package prefers; numbers may differ in the last digits."""
+    """Another engine runs than was asked for, or than this package prefers; numbers may differ in the last digits.
+
+    Examples
+    --------
+    Rather stop than let another engine run:
+
+    >>> import warnings
+    >>> from pymtcnn import MTCNN, BackendWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", BackendWarning)
+    ...     detector = MTCNN("numpy")
+    """

@@ -183,6 +183,13 @@ class DetectorWeights:
     ----------
     pnet, rnet, onet : NetworkWeights
         Proposal, refinement and output network.
+
+    Examples
+    --------
+    >>> from pymtcnn import load_weights
+    >>> weights = load_weights()
+    >>> weights.pnet.name, len(weights.sha256["PNet"])
+    ('PNet', 64)
     """
 
     pnet: NetworkWeights

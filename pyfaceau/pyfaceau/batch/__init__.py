@@ -2,6 +2,7 @@
 
 from .manifest import collect_videos
 from .results import read_results
-from .scheduler import BatchSummary, run_batch
+from .scheduler import run_batch
+from .summary import BatchSummary
 
 __all__ = ["BatchSummary", "collect_videos", "read_results", "run_batch"]

@@ -33,6 +33,16 @@ def read_results(output: str | os.PathLike[str], columns: Sequence[str] | None =
     ------
     BatchError
         There is no batch, it has no finished result, or a result is gone.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pyfaceau import AnalysisOptions, read_results, run_batch
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> results = tempfile.mkdtemp()
+    >>> summary = run_batch(DEMO_CLIP, results, AnalysisOptions(models="open"), max_frames=2)
+    >>> read_results(results, columns=["frame", "success"]).shape
+    (2, 2)
     """
     entries = read_entries(Path(output))
     done = [entry for entry in entries if entry.state == "done"]

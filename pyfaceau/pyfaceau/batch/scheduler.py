@@ -29,6 +29,7 @@ from .journal import FOLDER, Entry, Journal
 from .manifest import BatchVideo, PathLike, collect_videos, people
 from .pools import DaskPool, LocalPool, Pool, WorkerDiedError, active_dask_client, connect
 from .pulse import read_note
+from .summary import BatchSummary
 from .worker import NOTE
 
 TableFormat = Literal["csv", "parquet"]
@@ -38,44 +39,6 @@ SUMMARY = "_batch.csv"  # no video's result begins with an underscore and this n
 _WAIT = 0.25  # seconds between looks at the workers
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class BatchSummary:
-    """How a batch ended.
-
-    Attributes
-    ----------
-    entries : list of Entry
-        Every video, in the order of the batch; `entries[i].state` is "done", "failed" or "waiting".
-    analysed : int
-        Frames that were analysed this time.
-    unchanged : int
-        Videos that were done before and were not touched.
-    seconds : float
-        This time.
-    stopped : bool
-        The batch was told to stop; running it again goes on.
-    """
-
-    entries: list[Entry]
-    analysed: int
-    unchanged: int
-    seconds: float
-    stopped: bool
-
-    @property
-    def failed(self) -> list[Entry]:
-        """Videos that failed."""
-        return [entry for entry in self.entries if entry.state == "failed"]
-
-    def __str__(self) -> str:
-        count = Counter(entry.state for entry in self.entries)
-        parts = [f"{count['done']} done"]
-        if self.unchanged:
-            parts[0] += f" ({self.unchanged} of them before)"
-        parts += [f"{count[state]} {state}" for state in ("failed", "waiting") if count[state]]
-        return f"{len(self.entries)} videos: {', '.join(parts)}"
 
 
 @dataclass
@@ -187,6 +150,16 @@ def run_batch(
         `output` cannot be written to.
     pyclnf.MissingModelError, pyclnf.ModelFileError
         A model file is missing or damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pyfaceau import AnalysisOptions, run_batch
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> results = tempfile.mkdtemp()
+    >>> summary = run_batch(DEMO_CLIP, results, AnalysisOptions(models="open"), max_frames=2)
+    >>> summary.analysed, [entry.state for entry in summary.entries]
+    (2, ['done'])
     """
     from time import monotonic
 

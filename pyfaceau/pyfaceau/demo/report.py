@@ -55,6 +55,14 @@ class DemoReport:
         Intensities of each frame, found and true, by action unit.
     others : dict of str to found
         Intensities of the units for which the clip has no truth.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pyfaceau.demo import run_demo
+    >>> report = run_demo(tempfile.mkdtemp())  # doctest: +SKIP
+    >>> report.frames, report.correlations["AU12"] > 0.8  # doctest: +SKIP
+    (450, True)
     """
 
     models: str
@@ -119,6 +127,10 @@ def run_demo(
         The models are not installed.
     OutputError
         `output_dir` cannot be written to.
+
+    Examples
+    --------
+    See :class:`DemoReport`.
     """
     folder = Path(output_dir)
     pipeline = FullPythonAUPipeline(models=models, include=OVERLAY_GROUPS)

@@ -42,6 +42,16 @@ class Agreement:
         ``only_in_a`` and ``only_in_b``.
     only_in_a, only_in_b : list of str
         Columns that the other table lacks.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pyfaceau import compare
+    >>> a = pd.DataFrame({"frame": [1, 2, 3], "AU12_r": [0.0, 1.0, 2.0]})
+    >>> b = pd.DataFrame({"frame": [1, 2, 3], "AU12_r": [0.0, 1.5, 2.0]})
+    >>> agreement = compare(a, b)
+    >>> agreement.worst_frames("AU12_r", count=1).values.tolist()
+    [[2.0, 1.0, 1.5, 0.5]]
     """
 
     columns: pd.DataFrame

@@ -46,6 +46,17 @@ class AlignedFaceSink:
     ------
     ValueError
         Unknown format.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from pyfaceau import AlignedFaceSink, FullPythonAUPipeline
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "faces"
+    >>> pipeline = FullPythonAUPipeline(models="open")
+    >>> table = pipeline.process_video(DEMO_CLIP, max_frames=2, progress=False, sinks=[AlignedFaceSink(path)])
+    >>> sorted(face.name for face in path.iterdir())
+    ['frame_det_00_000001.bmp', 'frame_det_00_000002.bmp']
     """
 
     def __init__(

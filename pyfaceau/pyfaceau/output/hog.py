@@ -48,6 +48,17 @@ class HogSink:
     ------
     OutputError
         The folder cannot be written to.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from pyfaceau import HogSink, FullPythonAUPipeline
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "clip.hog"
+    >>> pipeline = FullPythonAUPipeline(models="open")
+    >>> table = pipeline.process_video(DEMO_CLIP, max_frames=2, progress=False, sinks=[HogSink(path)])
+    >>> path.stat().st_size
+    35744
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -96,6 +107,17 @@ def read_hog(path: str | os.PathLike[str]) -> HogFile:
     Notes
     -----
     There is one record a face and frame, in the order of the CSV's rows.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from pyfaceau import HogSink, FullPythonAUPipeline, read_hog
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "clip.hog"
+    >>> pipeline = FullPythonAUPipeline(models="open")
+    >>> table = pipeline.process_video(DEMO_CLIP, max_frames=2, progress=False, sinks=[HogSink(path)])
+    >>> read_hog(path).features.shape
+    (2, 12, 12, 31)
     """
     path = Path(path)
     try:

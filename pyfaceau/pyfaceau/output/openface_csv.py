@@ -152,6 +152,17 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     ------
     ResultFileError
         Missing, cut short, or not OpenFace's; the message names file, line and reason.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from pyfaceau import FullPythonAUPipeline, read_openface_csv
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "clip.csv"
+    >>> pipeline = FullPythonAUPipeline(models="open", include="openface")
+    >>> table = pipeline.process_video(DEMO_CLIP, path, max_frames=2, progress=False)
+    >>> read_openface_csv(path).shape
+    (2, 714)
     """
     import pandas as pd
 

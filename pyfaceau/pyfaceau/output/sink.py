@@ -16,7 +16,24 @@ from ..video import BGRImage
 
 
 class Sink(Protocol):
-    """Takes the results of a sequence as they come."""
+    """Takes the results of a sequence as they come.
+
+    Examples
+    --------
+    Anything with these two methods is a sink:
+
+    >>> from pyfaceau import FullPythonAUPipeline
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> class Counter:
+    ...     frames = 0
+    ...     def write(self, result, image):
+    ...         self.frames += 1
+    ...     def close(self):
+    ...         print(self.frames, "frames")
+    >>> pipeline = FullPythonAUPipeline(models="open")
+    >>> table = pipeline.process_video(DEMO_CLIP, max_frames=3, progress=False, sinks=[Counter()])
+    3 frames
+    """
 
     def write(self, result: FrameResult, image: BGRImage) -> None:
         """Take one face of one frame; frames come in order.

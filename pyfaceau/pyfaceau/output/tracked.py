@@ -38,6 +38,17 @@ class TrackedVideoSink:
     ------
     ValueError
         `fps` is not positive, or `codec` does not have four characters.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from pyfaceau import TrackedVideoSink, FullPythonAUPipeline
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "tracked.avi"
+    >>> pipeline = FullPythonAUPipeline(models="open")
+    >>> table = pipeline.process_video(DEMO_CLIP, max_frames=2, progress=False, sinks=[TrackedVideoSink(path, fps=25)])
+    >>> path.exists()
+    True
     """
 
     def __init__(
@@ -142,6 +153,20 @@ class TrackedImageSink:
         Its ending says the format; OpenFace's is .jpg. Appears when the sink is closed.
     camera : Camera, optional
         That the pose was computed with; guessed from the image size by default.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import cv2
+    >>> from pyfaceau import FullPythonAUPipeline, TrackedImageSink
+    >>> from pyfaceau.demo import DEMO_PORTRAIT
+    >>> image = cv2.imread(str(DEMO_PORTRAIT))
+    >>> sink = TrackedImageSink(pathlib.Path(tempfile.mkdtemp()) / "drawn.jpg")
+    >>> for face in FullPythonAUPipeline(models="open").process_image(image):
+    ...     sink.write(face, image)
+    >>> sink.close()
+    >>> sink.path.exists()
+    True
     """
 
     def __init__(self, path: str | os.PathLike[str], camera: Camera | None = None) -> None:

@@ -60,6 +60,15 @@ def plot_table(
         The table has no intensities.
     OutputError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import pandas as pd
+    >>> from pyfaceau import plot_table
+    >>> from pyfaceau.demo import DEMO_TRUTH
+    >>> plot_table(pd.read_csv(DEMO_TRUTH), pathlib.Path(tempfile.mkdtemp()) / "plot.png").name
+    'plot.png'
     """
     path = Path(path)
     if path.suffix.lower() not in _ENDINGS:
@@ -102,7 +111,17 @@ def plot_table(
 
 
 def every_of(table: pd.DataFrame) -> int:
-    """Return how many frames of the video one frame of a table stands for: `every` of the analysis."""
+    """Return how many frames of the video one frame of a table stands for: `every` of the analysis.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from pyfaceau.plots import every_of
+    >>> table = pd.DataFrame({"frame": [1, 3, 5]})
+    >>> table.attrs["options"] = {"every": 2}
+    >>> every_of(table)
+    2
+    """
     return int(table.attrs.get("options", {}).get("every", 1))
 
 

@@ -72,6 +72,17 @@ def write_batch_report(
         There is no batch.
     OutputError
         A page cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from pyfaceau import AnalysisOptions, run_batch, write_batch_report
+    >>> from pyfaceau.demo import DEMO_CLIP
+    >>> results = tempfile.mkdtemp()
+    >>> summary = run_batch(DEMO_CLIP, results, AnalysisOptions(models="open"), max_frames=2)
+    >>> report = write_batch_report(results)
+    >>> sorted(path.name for path in pathlib.Path(results).glob("*.html"))
+    ['demo_report.html', 'report.html']
     """
     output = Path(output)
     path = output / "report.html" if path is None else Path(path)

@@ -105,8 +105,14 @@ def write_report(
 
     Examples
     --------
-    >>> from pyfaceau import read_table, write_report                           # doctest: +SKIP
-    >>> write_report(read_table("r.parquet"), "report.html", video="video.mp4") # doctest: +SKIP
+    >>> import pathlib, tempfile
+    >>> import pandas as pd
+    >>> from pyfaceau import write_report
+    >>> from pyfaceau.demo import DEMO_TRUTH
+    >>> page = pathlib.Path(tempfile.mkdtemp()) / "report.html"
+    >>> report = write_report(pd.read_csv(DEMO_TRUTH), page)
+    >>> page.exists()
+    True
     """
     path = Path(path)
     check_page(path)

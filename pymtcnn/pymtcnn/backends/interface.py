@@ -62,6 +62,11 @@ class EngineOptions:
     ------
     ValueError
         A setting is out of range.
+
+    Examples
+    --------
+    >>> from pymtcnn import MTCNN, EngineOptions
+    >>> detector = MTCNN("numpy", options=EngineOptions(device=1))  # the second GPU, for engines that have one
     """
 
     threads: int = 1
