@@ -40,9 +40,9 @@ WORDS = """\
 Each package runs in an environment of its own, with its default threads, on the same frames, decoded by OpenCV.
 Start-up is the time from the start of Python to the first result, the size that of everything that pip installs.
 Agreement is with the C++ OpenFace's table of the same video, or with the known action units of `demo.mp4`, an animated
-portrait: mean distance of the 68 landmarks, mean correlation of the intensities that move (frame by frame, before any
-final pass), and how boxes overlap with the extent of the reference's landmarks. MediaPipe's blendshapes are summed to
-action units as `weights/au/labels.py` says."""
+portrait that says nothing about people: mean distance of the 68 landmarks, mean correlation of the intensities that
+move (frame by frame, before any final pass), and how boxes overlap with the extent of the reference's landmarks.
+MediaPipe's blendshapes are summed to action units as `weights/au/labels.py` says."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _run(command: list[str], models: str = "") -> str:
         return ""
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)] or lines
-    why = errors[-1] if errors else f"exit status {done.returncode}"
+    why = re.sub(r"^[\w.]+(?=\.\w+: )\.", "", errors[-1]) if errors else f"exit status {done.returncode}"
     return why[:200].replace("|", "/").replace(str(ROOT), "").replace(str(Path.home()), "~")
 
 
@@ -281,10 +281,12 @@ def _overlap(a: Any, b: Any) -> float:
 
 def page(rows: list[Row], sizes: dict[str, int], arguments: argparse.Namespace) -> str:
     """Write the page."""
+    detailed = PAGE.with_name("benchmarks.md")
+    ours = f" Our own figures in detail: [benchmarks]({detailed.name})." if detailed.exists() else ""
     out = [
         "# Beside other packages",
         "",
-        "Written by `nox -s bench-peers`. Our own figures in detail: [benchmarks](benchmarks.md).",
+        f"Written by `nox -s bench-peers`.{ours}",
         "",
         f"{_machine()}, {datetime.date.today():%Y-%m-%d}. {arguments.note}".rstrip(),
         "",

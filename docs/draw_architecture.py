@@ -59,8 +59,8 @@ PARTS = (
     Part("pyfaceau", "Pictures come in", "video turned live inputs containers detectors", 6, 660, 440),
     Part("pyfaceau", "Words for everybody", "errors action_units quality kernels progress state", 7, 890, 210),
     Part("pyclnf", "Trackers", "tracking multi clnf identity cli", 8, 0, 200),
-    Part("pyclnf", "Fit, pose, gaze", "core fit config pose gaze geometry image picture overlap open_eyes "
-         "instructions", 10, 0, 640),
+    Part("pyclnf", "Fit, pose, gaze", "core fit config pose gaze geometry image picture overlap open_eyes open_head "
+         "open_arrays instructions", 10, 0, 640),
     Part("pyclnf", "Model files", "models store choice download manifest", 9, 370, 250),
     Part("pyclnf", "Reading and checking files", "io errors", 11, 0, 640),
     Part("pyclnf", "NumPy oracles of the kernels", "oracle", 10, 0, 0),

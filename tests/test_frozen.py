@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import pyclnf
+
 pytest.importorskip("PyInstaller", reason="needs PyInstaller")
+if any((Path(pyclnf.__file__).parents[1] / name).exists() for name in ("CMakeLists.txt", "pyproject.toml")):
+    pytest.skip("PyInstaller cannot see into editable installations", allow_module_level=True)
 
 APP = """
 import sys

@@ -30,7 +30,8 @@ def modules_after(statement: str) -> set[str]:
     ("statement", "needs", "unwanted"),
     [
         ("import pyfaceau", (), (*SLOW, *LATER, *NEVER)),
-        ("from pyfaceau import FullPythonAUPipeline", SLOW, (*LATER, *NEVER)),
+        # pandas takes as long as all the rest, and is needed when there is a table.
+        ("from pyfaceau import FullPythonAUPipeline", ("cv2", "numpy"), ("pandas", *LATER, *NEVER)),
         ("import pyclnf", ("numpy",), ("cv2", "pandas", "pymtcnn", *LATER, *NEVER)),
         ("import pymtcnn", ("numpy",), ("cv2", "pandas", "pyclnf", *LATER, *NEVER)),
         ("import pyfhog", ("numpy",), ("cv2", "pandas", "pyclnf", *LATER, *NEVER)),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyclnf import _core, _core_numpy
 from pyfaceau.alignment import face_mask_numpy
 from pyfaceau.features.running_median import RunningMedian
 from pyfaceau.features.running_median_numpy import RunningMedian as RunningMedianNumPy
@@ -145,19 +146,37 @@ def test_fhog_has_dlibs_padding(padding):
     np.testing.assert_allclose(plain, compiled, atol=1e-5)
 
 
-@pytest.mark.parametrize("package", ["pyfhog", "pymtcnn", "pyclnf", "pyfaceau"])
-def test_a_switch_builds_a_wheel_for_every_machine(package, tmp_path):
+def test_a_switch_builds_wheels_for_every_machine_which_work(tmp_path):
     pytest.importorskip("scikit_build_core", reason="needs scikit-build-core to make a wheel")
     make = "import sys; from scikit_build_core.build import build_wheel; print(build_wheel(sys.argv[1]))"
-    subprocess.run(
-        [sys.executable, "-c", make, str(tmp_path)],
-        cwd=REPOSITORY / package,
-        check=True,
-        env={**os.environ, "PYFACEAU_PURE": "1", "PATH": ""},  # neither CMake nor a compiler
+    for package in ("pyfhog", "pymtcnn", "pyclnf", "pyfaceau"):
+        subprocess.run(
+            [sys.executable, "-c", make, str(tmp_path)],
+            cwd=REPOSITORY / package,
+            check=True,
+            env={**os.environ, "PYFACEAU_PURE": "1", "PATH": ""},  # neither CMake nor a compiler
+        )
+        (wheel,) = tmp_path.glob(f"{package}-*.whl")
+        assert wheel.name.endswith("-py3-none-any.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            assert not [name for name in archive.namelist() if name.endswith((".so", ".pyd", ".pyx", ".cpp"))]
+            archive.extractall(tmp_path / "installed")
+    # Without `site`, so that an editable installation of the clone does not answer to the names.
+    path = os.pathsep.join(
+        [str(tmp_path / "installed"), *(entry for entry in sys.path if "site-packages" in entry)]
     )
-    (wheel,) = tmp_path.glob("*.whl")
-    assert wheel.name.endswith("-py3-none-any.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    assert any(name.endswith("_numpy.py") for name in names) or package == "pymtcnn"
-    assert not [name for name in names if name.endswith((".so", ".pyd", ".pyx", ".c", ".cpp"))]
+    where = "import pyclnf, pyfhog; print(pyclnf.__file__); print(pyfhog.extract_fhog.__module__); "
+    result = run(where + NAME_THEM, "-S", PYTHONPATH=path)
+    assert result.stdout.splitlines()[-1:] == ["numpy numpy numpy numpy"], result.stderr
+    assert str(tmp_path) in result.stdout.splitlines()[0]
+    assert result.stderr.count("SlowKernelsWarning") == 2  # of pyclnf and pyfhog
+
+
+@pytest.mark.parametrize(
+    "matrix", [[[0.9, 0.1, -3], [-0.1, 1.1, 2]], [[1e300, 0, 0], [0, 1, 0]], [[np.nan, 0, 0], [0, 1, 0]]]
+)
+def test_grey_images_and_warps_have_the_compiled_bits(matrix):
+    frame = np.random.default_rng(0).integers(0, 256, (37, 41, 3), np.uint8)
+    np.testing.assert_array_equal(_core_numpy.to_grey(frame), _core.to_grey(frame))
+    arguments = (frame, np.array(matrix, float), 50, 44)
+    np.testing.assert_array_equal(_core_numpy.warp_inverse_u8(*arguments), _core.warp_inverse_u8(*arguments))

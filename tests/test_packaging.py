@@ -79,3 +79,25 @@ def test_packaged_models_are_the_bytes_that_were_trained(package, part):
     assert {name: found[name] for name in found if name not in DESCRIPTIONS} == {
         name: recorded[name] for name in found if name not in DESCRIPTIONS
     }
+
+
+def test_the_bill_of_data_sources_is_up_to_date():
+    command = [sys.executable, "-c", "import sys; from weights.sbom import text; sys.stdout.write(text())"]
+    made = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, encoding="utf-8")
+    written = (REPOSITORY / "docs/data-sources.cdx.json").read_text(encoding="utf-8")
+    assert json.loads(made.stdout) == json.loads(written)
+
+
+def test_the_bill_of_data_sources_says_where_each_source_is_from_and_on_which_terms():
+    components = json.loads((REPOSITORY / "docs/data-sources.cdx.json").read_text(encoding="utf-8"))[
+        "components"
+    ]
+    sources = [component for component in components if component["type"] == "data"]
+    assert {source["bom-ref"].removeprefix("source:") for source in sources} >= {
+        name.split("/")[0]
+        for name in json.loads((REPOSITORY / "weights/splits/data_manifest.json").read_text(encoding="utf-8"))
+    }
+    for source in sources:
+        (reference,) = source["externalReferences"]
+        assert reference["url"].startswith("https://") or (REPOSITORY / reference["url"]).is_file()
+        assert source["licenses"]

@@ -244,7 +244,7 @@ def video_lines(media: Path, gold: Path, mediapipe: Path | None) -> Iterator[Lin
         shapes = None if mediapipe is None else mediapipe / f"{name}.npz"
         if shapes is not None and shapes.exists():
             yaw, pitch = movement_agreement(found, shapes)
-            yield Line(f"gaze in the head, {name}: |r| with MediaPipe's eye movement, yaw, pitch",
+            yield Line(f"gaze in the head, {name}: absolute r with MediaPipe's eye movement, yaw, pitch",
                        f"{yaw:.2f}, {pitch:.2f}", "0.85 where gaze moves", MOVEMENT_BEFORE.get(name, ""))  # fmt: skip
 
 

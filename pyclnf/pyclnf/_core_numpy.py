@@ -49,8 +49,9 @@ def use_instruction_set(name: str) -> None:
 
 def to_grey(bgr: _U8) -> _U8:
     """Grey image (rows, cols) of one in blue, green, red and perhaps a fourth channel."""
-    sums: npt.NDArray[np.uint32] = bgr[:, :, :3] @ _GREY + np.uint32(16384)
-    return np.asarray(sums >> 15, np.uint8)
+    weighted: npt.NDArray[np.uint32] = bgr[:, :, :3] @ _GREY
+    shifted: npt.NDArray[np.uint32] = (weighted + np.uint32(16384)) >> np.uint32(15)
+    return shifted.astype(np.uint8)
 
 
 def sample_area(grey: _U8, x: float, y: float, a: float, b: float, side: int, flip: bool) -> _F32:
@@ -67,8 +68,8 @@ def warp_inverse_u8(image: _U8, matrix: _F64, width: int, height: int, left: int
     x, y = sampling.grid_coordinates(matrix, width, height)
     x, y = x - left * sampling.GRID, y - top * sampling.GRID
     samples = [sampling.sample_grid(image[:, :, k], x, y) for k in range(image.shape[2])]
-    out: _U8 = np.floor(np.stack(samples, axis=2) + 0.5).astype(np.uint8)
-    return out
+    rounded: _F32 = np.floor(np.stack(samples, axis=2) + np.float32(0.5))
+    return rounded.astype(np.uint8)
 
 
 def solve_pnp(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ elif os.environ.get(VARIABLE) == "numpy":
     from . import _core_numpy as kernels
 else:
     try:
-        from . import _core as kernels
+        kernels = importlib.import_module(f"{__package__}._core")  # PyInstaller's hook knows of it
     except ModuleNotFoundError:
         if os.environ.get(VARIABLE):
             raise ImportError(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pyclnf import CLNF
 
@@ -22,6 +22,9 @@ from .output.columns import Include
 from .progress import ProgressCallback, progress_reporter
 from .result import FrameResult
 from .video import BGRImage, VideoFrame, as_bgr, read_image
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PathLike = str | os.PathLike[str]
 

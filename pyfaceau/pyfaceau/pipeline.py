@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from . import migration
 from ._deprecation import renamed_arguments
@@ -32,6 +31,9 @@ from .run import AnalysisRun, RunMode
 from .saved_runs import resume_run
 from .sequence import analyse_files, finishing
 from .video import FrameIterator, FrameSource, open_video
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Frame = npt.NDArray[np.generic]
 PathLike = str | os.PathLike[str]

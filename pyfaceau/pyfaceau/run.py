@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pyclnf import FaceFit, MultiFaceTracker
 from pyclnf.image import Picture
@@ -40,6 +39,8 @@ from .saved_runs import save_run
 from .video import BGRImage, FrameSource, VideoFrame, as_bgr
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from .engine import Engine
 
 RunMode = Literal["offline", "live", "frames", "images"]

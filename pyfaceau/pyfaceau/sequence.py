@@ -7,9 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from .errors import FinalPassError, ProcessingError
 from .inputs import check_sequence
@@ -19,8 +17,11 @@ from .rotation import Rotation, rotation_of
 from .run import AnalysisRun
 from .video import open_video
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PathLike = str | os.PathLike[str]
-Save = Callable[[pd.DataFrame, PathLike], None]
+Save = Callable[["pd.DataFrame", PathLike], None]
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,8 @@ def _keep(
         return
     if isinstance(error, FinalPassError):
         raise FinalPassError(f"{error}{kept}", tables[-1], [*results, *tables[:-1]]) from error
+    import pandas as pd
+
     partial = tables[complete] if len(tables) > complete else pd.DataFrame()
     name = failed[0] if failed else "the end of the run"
     message = f"{name}: failed after {len(partial)} rows: {error}{kept}"

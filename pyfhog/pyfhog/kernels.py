@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ def _numpy_runs() -> bool:
     if os.environ.get("PYFACEAU_INSTRUCTION_SET") == "numpy":
         return True
     try:
-        from pyfhog import _core  # noqa: F401
+        importlib.import_module("pyfhog._core")
     except ModuleNotFoundError:
         warnings.warn(
             "pyfhog was installed without dlib's compiled code, so its NumPy form runs: slower, and other in the last "

@@ -11,15 +11,17 @@ import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 
 from pyclnf.io import atomic_write
 
 from ..errors import ResultFileError
 from .columns import HEAD, IMAGE_HEAD
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Program = Literal["FeatureExtraction", "FaceLandmarkImg", "FaceLandmarkVidMulti"]
 PROGRAMS: tuple[Program, ...] = ("FeatureExtraction", "FaceLandmarkImg", "FaceLandmarkVidMulti")
@@ -162,6 +164,8 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     >>> read_openface_csv(path).shape
     (2, 714)
     """
+    import pandas as pd
+
     path = Path(path)
     names = _check_rows(path)
     try:

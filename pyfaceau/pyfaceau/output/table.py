@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from ..prediction.history import History
 from ..result import FrameResult
@@ -25,6 +24,9 @@ from .columns import (
     column_names,
     group_columns,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EXACT_GROUPS = ("gaze", "pose")  # kept in double precision; the rest comes in single precision
 _INTEGERS = ("frame", "face_id", "success")
@@ -207,6 +209,8 @@ class ResultTable:
             for block in blocks:
                 start, end = end, end + block.shape[1]
                 values[start:end] = block.T
+        import pandas as pd  # here, as it takes as long to import as all the rest
+
         table: pd.DataFrame = pd.DataFrame(values.T, columns=names[len(HEAD) :], copy=False)
         for position, name in enumerate(HEAD):
             column = exact[:, position]
@@ -286,6 +290,8 @@ class ImmediateTable:
 
 def _nullable(values: npt.NDArray[np.floating[Any]]) -> pd.Series:
     """Turn 0, 1 and NaN into integers and gaps."""
+    import pandas as pd
+
     empty = np.isnan(values)
     column: pd.Series = pd.Series(pd.arrays.IntegerArray(np.where(empty, 0, values).astype(np.int64), empty))
     return column

@@ -10,14 +10,15 @@ import tempfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal
 
 from pyclnf.io import atomic_write
 
 from ..errors import OutputError
 from .openface_csv import write_openface_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SIGNIFICANT = "%.7g"  # what float32 results hold
 
