@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import subprocess
@@ -35,19 +36,19 @@ class Kind:
     make : callable
         Writes it: ``make(maker, path)``.
     rows : int
-        That its table has.
+        That its table has; -1 where only FFmpeg knows.
     portrait : bool
         Whether analysed frames are higher than wide.
     times : tuple of float, optional
-        Time stamps in s; those of 25 frames a second by default.
+        Time stamps in s; those of 25 frames a second by default, empty for any that rise.
     rotated : int
         By how much `rotate="auto"` turns it.
     photos : bool
         Single images, with static models.
     error : str
         What the message says if it cannot be read.
-    versions : str
-        Versions of OpenCV that can read it all the same, "X.Y" and before.
+    damage : tuple of str
+        What of it the record must name.
     """
 
     name: str
@@ -58,14 +59,7 @@ class Kind:
     rotated: int = 0
     photos: bool = False
     error: str = ""
-    versions: str = ""
-
-    def reads(self) -> bool:
-        """Whether this OpenCV reads a kind that others do not."""
-        here, last = (
-            tuple(map(int, text.split(".")[:2])) for text in (cv2.__version__, self.versions or "0.0")
-        )
-        return here <= last
+    damage: tuple[str, ...] = ()
 
 
 def ffmpeg_program() -> str | None:
@@ -151,6 +145,83 @@ def _cut(maker: Maker, path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def _half(whole: str, *arguments: object) -> Callable[[Maker, Path], None]:
+    """The first half of a file of that name."""
+
+    def make(maker: Maker, path: Path) -> None:
+        complete = path.with_name(f"whole-{whole}")
+        maker.encode(complete, *arguments)
+        path.write_bytes(complete.read_bytes()[: complete.stat().st_size // 2])
+        complete.unlink()
+
+    return make
+
+
+def _resized(maker: Maker, path: Path) -> None:
+    """Two streams one after the other, the second of half the size."""
+    parts = [path.with_name("first.ts"), path.with_name("second.ts")]
+    maker.encode(parts[0], *X264)
+    maker.encode(parts[1], "-vf", "scale=180:204", *X264)
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for part in parts:
+        part.unlink()
+
+
+def _hole(maker: Maker, path: Path) -> None:
+    """The beginning of the sixth JPEG picture is overwritten."""
+    maker.encode(path, "-c:v", "mjpeg", "-q:v", 3)
+    data = bytearray(path.read_bytes())
+    begin = [found.start() for found in re.finditer(b"\xff\xd8", bytes(data))][5]
+    data[begin : begin + 3000] = bytes(3000)
+    path.write_bytes(bytes(data))
+
+
+def _miscounted(count: int) -> Callable[[Maker, Path], None]:
+    """Another number of frames stands in the headers."""
+
+    def make(maker: Maker, path: Path) -> None:
+        maker.encode(path, "-c:v", "mjpeg", "-q:v", 3)
+        data = bytearray(path.read_bytes())
+        struct.pack_into("<I", data, data.index(b"avih") + 24, count)
+        struct.pack_into("<I", data, data.index(b"strh") + 40, count)
+        path.write_bytes(bytes(data))
+
+    return make
+
+
+def _sound(maker: Maker, path: Path) -> None:
+    maker.run("-f", "lavfi", "-i", "sine=duration=1", "-c:a", "aac", path)
+
+
+def _song(maker: Maker, path: Path) -> None:
+    cover = (
+        "-i",
+        str(maker.pattern) % 1,
+        "-map",
+        0,
+        "-map",
+        1,
+        "-c:v",
+        "mjpeg",
+        "-disposition:v",
+        "attached_pic",
+    )
+    maker.run("-f", "lavfi", "-i", "sine=duration=1", *cover, path)
+
+
+def _no_frames(maker: Maker, path: Path) -> None:
+    cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (64, 48)).release()
+
+
+def _list(maker: Maker, path: Path) -> None:
+    maker.encode(path.with_name("other.mp4"), *X264)
+    path.write_text("ffconcat version 1.0\nfile other.mp4\n")
+
+
+def _text(content: str) -> Callable[[Maker, Path], None]:
+    return lambda maker, path: path.write_text(content) and None
+
+
 def _numbered(maker: Maker, path: Path) -> None:
     path.mkdir()
     for number, frame in enumerate(maker.frames, start=1):
@@ -207,8 +278,6 @@ def _kinds() -> tuple[Kind, ...]:
         Kind(
             "interlaced.mp4",
             encoded("-vf", "crop=360:408:0:0", *X264, "-flags", "+ildct+ilme"),
-            error="all frames are the same",
-            versions="4.12",
         ),
         Kind("late-start.ts", encoded("-output_ts_offset", 5, *X264)),
         Kind("with-sound.mp4", _with_sound),
@@ -218,6 +287,28 @@ def _kinds() -> tuple[Kind, ...]:
         Kind("upside-down.mp4", encoded("-vf", "hflip,vflip", *X264), rotated=180),
         Kind("sideways.mp4", encoded("-vf", "transpose=1", *X264), rotated=270),
         Kind("cut.mp4", _cut, error="not a video that can be decoded"),
+        Kind("bt709.mp4", encoded(*X264, "-colorspace", "bt709", "-color_range", "tv")),
+        Kind("Grüße 表情 🙂.mp4", encoded(*X264)),
+        Kind("10:20 %03d.mkv", encoded(*X264)),
+        Kind("one.webm", encoded("-frames:v", 1, "-c:v", "libvpx-vp9"), rows=1),
+        Kind("resized.ts", _resized, rows=2 * FRAMES, times=(), damage=("scaled",)),
+        Kind("hole.avi", _hole, rows=FRAMES - 1, times=(), damage=("lost_before", "undecodable")),
+        Kind("cut.mkv", _half("h264.mkv", *X264, "-g", 4), rows=-1, damage=("ends_early_s",)),
+        Kind("cut.ts", _half("h264.ts", *X264, "-g", 4), rows=-1, damage=("corrupt",)),
+        Kind(
+            "cut-early-index.mp4",
+            _half("h264.mp4", *X264, "-g", 4, "-movflags", "+faststart"),
+            rows=-1,
+            damage=("missing",),
+        ),
+        Kind("too-few.avi", _miscounted(3)),
+        Kind("too-many.avi", _miscounted(500), damage=("missing",)),
+        Kind("sound.m4a", _sound, error="holds sound and no picture"),
+        Kind("song-with-cover.mp3", _song, error="holds sound and no picture"),
+        Kind("empty.mp4", lambda maker, path: path.touch(), error="not a video that can be decoded"),
+        Kind("no-frames.avi", _no_frames, error="holds no frames|not a video"),
+        Kind("list.mp4", _list, error="a list of others"),
+        Kind("playlist.mp4", _text("#EXTM3U\n#EXTINF:10,\nother.ts\n#EXT-X-ENDLIST\n"), error="not a video"),
         Kind("numbered", _numbered, times=(0.0,) * FRAMES),
         Kind("rgba.png", _image(lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)), **photo),
         Kind("grey.png", _image(lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)), **photo),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -123,6 +124,16 @@ def _stopped_job(video: Path, folder: Path, options: AnalysisOptions) -> tuple[J
         run.analyse(source, max_frames=8)
         run.save(attempt.checkpoint("videos"))
     return job, setup
+
+
+def test_worker_of_a_cluster_that_does_not_see_a_file_says_so(options, tmp_path):
+    job, setup = _job(tmp_path / "elsewhere.mp4", tmp_path, options)
+    (here,) = analyse_job(job, setup).videos
+    (there,) = analyse_job(job, replace(setup, elsewhere=True)).videos
+    assert (here.state, there.state) == ("failed", "failed")
+    assert here.why == "No such file or directory"
+    assert socket.gethostname() in there.why
+    assert "a disk that all machines share" in there.why
 
 
 def test_job_that_is_stopped_before_its_first_frame_goes_on(videos, options, expected, tmp_path):

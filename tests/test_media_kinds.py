@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from media_kinds import FPS, FRAMES, KINDS, Kind, Maker, ffmpeg_program
 
-from pyfaceau import InputWarning, RotationWarning, TimestampWarning
+from pyfaceau import DamagedVideoWarning, InputWarning, RotationWarning, TimestampWarning
 from pyfaceau.errors import VideoError
 
 
@@ -22,16 +22,16 @@ def maker(tmp_path_factory) -> Maker:
 
 
 def warned(kind: Kind) -> set[type[Warning]]:
-    """Warnings that a kind must give, apart from that about its length."""
-    irregular = kind.times is not None and max(kind.times) > FRAMES / FPS
-    return {TimestampWarning for _ in range(irregular)} | {RotationWarning for _ in range(kind.rotated > 0)}
+    """Warnings that a kind must give, apart from that about its length and about its time stamps."""
+    found: set[type[Warning]] = {RotationWarning} if kind.rotated else set()
+    return found | ({DamagedVideoWarning} if kind.damage else set())
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_kind_of_file_gives_what_it_must(kind, maker, pipeline, tmp_path):
     path = tmp_path / kind.name
     kind.make(maker, path)
-    if kind.error and not kind.reads():
+    if kind.error:
         with pytest.raises(VideoError, match=kind.error):
             pipeline.process_video(path, progress=False)
         return
@@ -41,9 +41,12 @@ def test_every_kind_of_file_gives_what_it_must(kind, maker, pipeline, tmp_path):
             table = pipeline.process_images(path, progress=False)
         else:
             table = pipeline.process_video(path, progress=False, rotate="auto")
-    found = {each.category for each in caught} & {TimestampWarning, RotationWarning, InputWarning}
-    assert found == warned(kind)
-    assert len(table) == kind.rows
+    found = {each.category for each in caught}
+    assert found & {DamagedVideoWarning, RotationWarning, InputWarning} == warned(kind)
+    if kind.times != ():
+        assert (TimestampWarning in found) == (kind.times is not None and max(kind.times) > FRAMES / FPS)
+    assert len(table) == kind.rows or (kind.rows < 0 < len(table) < FRAMES)
+    assert tuple(sorted(table.attrs.get("damage", ()))) == kind.damage
     assert table["success"].all()
     assert table["AU12_r"].notna().all()
     assert table["AU12_c"].dtype == "Int64"
@@ -51,8 +54,12 @@ def test_every_kind_of_file_gives_what_it_must(kind, maker, pipeline, tmp_path):
         assert table.attrs["au_models"] == "static"
         assert table["input"].str.len().all()
         return
-    times = [n / FPS for n in range(FRAMES)] if kind.times is None else kind.times
-    np.testing.assert_allclose(table["timestamp"], times, atol=2e-3)
+    assert (np.diff(table["timestamp"]) > 0).all() or kind.name == "numbered"
+    if kind.times != ():
+        times = [n / FPS for n in range(len(table))] if kind.times is None else kind.times
+        np.testing.assert_allclose(table["timestamp"], times, atol=2e-3)
+    if table.attrs["decoder"]["reader"] == "PyAV":
+        assert table.attrs["timestamps"]["from"] == "container"
     assert table.attrs["rotated"] == kind.rotated
     width, height = table.attrs["frame_size"]
     assert (height > width) == kind.portrait

@@ -305,7 +305,7 @@ def test_record_names_everything_that_numbers_depend_on(pipeline, frames, folder
     table = pipeline.process_video(folder_of(frames[:3]), progress=False)
     record = json.loads(json.dumps(table.attrs))
     assert set(record["versions"]) >= {"pyfaceau", "pyclnf", "pymtcnn", "pyfhog", "numpy", "opencv", "python"}
-    assert record["versions"]["opencv.avcodec"]
+    assert record["versions"]["av.libavcodec"]
     assert set(record["instruction_sets"]) == {"pyclnf", "pymtcnn"}
     assert record["options"]["wild"] is False
     assert record["camera"]["guessed"] == ["fx", "fy", "cx", "cy"]
@@ -318,8 +318,9 @@ def test_record_names_everything_that_numbers_depend_on(pipeline, frames, folder
 
 def test_video_names_its_decoder(pipeline):
     with open_video(CLIP) as source:
-        assert source.decoder["reader"] == "FFMPEG"
+        assert source.decoder["reader"] == "PyAV"
         assert source.decoder["avcodec"]
+        assert source.decoder["codec"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +11,7 @@ from .core.model import LandmarkModel
 from .core.pdm import PDM
 from .fit import FaceFit, PartFit
 from .geometry import euler_to_matrix
+from .image import Frame
 from .open_eyes import eyes_beside, open_gaze
 from .pose import Camera, landmarks_3d
 
@@ -65,7 +65,7 @@ def estimate_gaze(
     fit: FaceFit,
     pose: npt.ArrayLike,
     camera: Camera,
-    image: npt.NDArray[Any] | None = None,
+    image: Frame | None = None,
 ) -> Gaze | None:
     """Gaze of a fitted face.
 
@@ -77,7 +77,7 @@ def estimate_gaze(
     pose : array_like, shape (6,)
         Of the head, from :func:`~pyclnf.head_pose`.
     camera : Camera
-    image : ndarray, shape (rows, cols[, 3]), uint8, optional
+    image : ndarray, shape (rows, cols[, 3]), uint8, or Picture, optional
         Picture of the fit, which the open pack's eye network looks at; OpenFace's eye models do not need it.
 
     Returns
@@ -123,7 +123,7 @@ def estimate_gaze(
     )
 
 
-def _by_network(model: LandmarkModel, fit: FaceFit, camera: Camera, image: npt.NDArray[Any]) -> Gaze | None:
+def _by_network(model: LandmarkModel, fit: FaceFit, camera: Camera, image: Frame) -> Gaze | None:
     """Gaze by the eye network beside the model; None without one."""
     network = eyes_beside(model.path)
     found = None if network is None else open_gaze(network, image, fit.landmarks, fit.params_global, camera)

@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
 
 LARGEST_SIDE = 16384  # px of a warped image
+
+
+@runtime_checkable
+class Picture(Protocol):
+    """A frame whose pixels are made when they are asked for, such as a decoder's.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows, columns, 3.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, 3."""
+
+    def part(self, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[np.uint8]:
+        """Return rows y0 to y1 and columns x0 to x1, which lie inside.
+
+        Returns
+        -------
+        ndarray, shape (y1 - y0, x1 - x0, 3), uint8
+            BGR, with contiguous pixels; not to be written to.
+        """
+
+
+Frame: TypeAlias = npt.NDArray[Any] | Picture
+
+
+def part_of(frame: Frame, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[Any]:
+    """Cut out of an array, or have made, a part that lies inside; see :meth:`Picture.part`."""
+    return frame.part(x0, y0, x1, y1) if isinstance(frame, Picture) else frame[y0:y1, x0:x1]
+
+
+def whole(frame: Frame) -> npt.NDArray[Any]:
+    """Return all of a frame as an array."""
+    return frame.part(0, 0, frame.shape[1], frame.shape[0]) if isinstance(frame, Picture) else frame
 
 
 def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
@@ -74,15 +113,13 @@ def to_grey(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     return _core.to_grey(frame if packed else np.ascontiguousarray(frame))
 
 
-def warp_affine_u8(
-    image: npt.NDArray[np.uint8], matrix: npt.ArrayLike, size: tuple[int, int]
-) -> npt.NDArray[np.uint8]:
+def warp_affine_u8(image: Frame, matrix: npt.ArrayLike, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Warp an 8-bit image by a forward affine map: bilinear, 1/32 px grid, black outside.
 
     Parameters
     ----------
-    image : ndarray, shape (rows, cols) or (rows, cols, channels), uint8
-        At most four channels.
+    image : ndarray, shape (rows, cols) or (rows, cols, channels), uint8, or Picture
+        At most four channels. Of a picture only the part that the output shows is made.
     matrix : array_like, shape (2, 3)
         Takes input pixels (x, y, 1) to output pixels.
     size : (width, height)
@@ -109,11 +146,27 @@ def warp_affine_u8(
     inverse = np.array(
         [[a00, a01, -a00 * m[0, 2] - a01 * m[1, 2]], [a10, a11, -a10 * m[0, 2] - a11 * m[1, 2]]]
     )
-    image = np.asarray(image)
+    image = image if isinstance(image, Picture) else np.asarray(image)
     if not np.isfinite(inverse).all():
         return np.zeros((height, width, *image.shape[2:]), np.uint8)
-    frame = image[:, :, None] if image.ndim == 2 else image
+    left, top, right, bottom = _shown(inverse, (width, height), image.shape)
+    if right <= left or bottom <= top:
+        return np.zeros((height, width, *image.shape[2:]), np.uint8)
+    part = part_of(image, left, top, right, bottom)
+    frame = part[:, :, None] if part.ndim == 2 else part
     if frame.strides[2] != 1:
         frame = np.ascontiguousarray(frame)
-    out: npt.NDArray[np.uint8] = _core.warp_inverse_u8(frame, inverse, width, height)
-    return out[:, :, 0] if image.ndim == 2 else out
+    out: npt.NDArray[np.uint8] = _core.warp_inverse_u8(frame, inverse, width, height, left, top)
+    return out[:, :, 0] if part.ndim == 2 else out
+
+
+def _shown(
+    inverse: npt.NDArray[np.float64], size: tuple[int, int], shape: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Part of an image of this shape that an output of this size shows: x0, y0, x1, y1."""
+    corners = inverse @ np.array(
+        [[0, size[0], 0, size[0]], [0, 0, size[1], size[1]], [1, 1, 1, 1]], np.float64
+    )
+    low = np.clip(np.floor(corners.min(axis=1)) - 2, 0, (shape[1], shape[0]))
+    high = np.clip(np.ceil(corners.max(axis=1)) + 3, 0, (shape[1], shape[0]))
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])

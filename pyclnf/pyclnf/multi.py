@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +14,9 @@ from .config import FitParameters
 from .core.model import LandmarkModel
 from .fit import FaceFit, face_fit
 from .identity import Identities
-from .image import to_grey
+from .image import Frame, whole
 from .overlap import Box, bounding_box, is_box, same_face
+from .picture import Grey, GreyFrame
 from .tracking import FaceDetector, FaceTracker, _Restored
 
 # OpenFace 2.2: FaceLandmarkVidMulti.cpp
@@ -86,8 +86,8 @@ class _Slot:
             self.tracker._adopt(read.tracker)
             self.fit = face_fit(self.tracker._fitter, read.tracked)
 
-    def fit_frame(self, grey: npt.NDArray[np.uint8], box: Box | None = None) -> None:
-        self.fit = self.tracker.track(grey, box)
+    def fit_frame(self, frame: Frame, grey: Grey, box: Box | None = None) -> None:
+        self.fit = self.tracker.track_grey(frame, grey, box)
         self.failures = 0 if self.fit.valid else self.failures + 1
 
 
@@ -158,6 +158,7 @@ class MultiFaceTracker:
         )
         self._slots = [_Slot(tracker) for tracker in (first, *others)]
         self._identities = Identities() if stable_ids else None
+        self._grey = GreyFrame()
         self.reset()
 
     def __reduce__(self) -> Rebuilding:
@@ -223,12 +224,12 @@ class MultiFaceTracker:
         if self._identities is not None:
             self._identities.adopt(people)
 
-    def track(self, frame: npt.NDArray[Any]) -> list[TrackedFace]:
+    def track(self, frame: Frame) -> list[TrackedFace]:
         """Fit the faces of the next frame.
 
         Parameters
         ----------
-        frame : ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16
+        frame : ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16, or Picture
             BGR, BGRA or grey.
 
         Returns
@@ -241,16 +242,16 @@ class MultiFaceTracker:
         ValueError, TypeError
             If the frame is not as described.
         """
-        grey = to_grey(frame)
+        grey = self._grey.of(frame)
         found = self._new_faces(frame)
         started = []
         for number, slot in enumerate(self._slots):
             if slot.failures >= _FAILURES_ALLOWED:
                 slot.release()
             if slot.fit is not None:
-                slot.fit_frame(grey)
+                slot.fit_frame(frame, grey)
             elif found:
-                slot.fit_frame(grey, found.pop(0))
+                slot.fit_frame(frame, grey, found.pop(0))
                 started.append(number)
         self._frame += 1
         return self._faces(started)
@@ -260,12 +261,12 @@ class MultiFaceTracker:
         """Numbers of the faces that are followed or may come back; None without `stable_ids`."""
         return None if self._identities is None else self._identities.expected
 
-    def _new_faces(self, frame: npt.NDArray[Any]) -> list[Box]:
+    def _new_faces(self, frame: Frame) -> list[Box]:
         """Find faces that no tracker holds."""
         held = [bounding_box(slot.fit.landmarks) for slot in self._slots if slot.fit is not None]
         if self._frame % _SEARCH_EVERY or len(held) == len(self._slots):
             return []
-        found = [_as_box(d.box) for d in self.detector.detect(frame) if is_box(d.box)]
+        found = [_as_box(d.box) for d in self.detector.detect(whole(frame)) if is_box(d.box)]
         return [box for box in found if not any(same_face(box, other) for other in held)]
 
     def _faces(self, started: list[int]) -> list[TrackedFace]:

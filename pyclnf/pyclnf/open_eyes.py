@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from .errors import ModelFileError
 from .geometry import euler_to_matrix
+from .image import Frame, part_of
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
@@ -119,7 +120,7 @@ def eye_frames(landmarks: npt.ArrayLike, scale: float, head: Float64Array) -> Ey
     return EyeFrames(centres, axes, roll)
 
 
-def sample_windows(image: npt.NDArray[Any], frames: EyeFrames) -> Float32Array:
+def sample_windows(image: Frame, frames: EyeFrames) -> Float32Array:
     """Bilinear windows (2, 32, 48) of a grey or BGR image; what lies outside it repeats its border.
 
     Where the picture has much finer pixels than the window, four samples are averaged for each.
@@ -139,7 +140,7 @@ def sample_windows(image: npt.NDArray[Any], frames: EyeFrames) -> Float32Array:
     height, width = image.shape[:2]
     px, py = np.clip(at[0], 0, width - 1.001), np.clip(at[1], 0, height - 1.001)
     x0, y0 = max(int(px.min()), 0), max(int(py.min()), 0)
-    part = image[y0 : int(py.max()) + 2, x0 : int(px.max()) + 2]
+    part = part_of(image, x0, y0, min(int(px.max()) + 2, width), min(int(py.max()) + 2, height))
     if part.ndim == 3:  # ITU-R BT.601 luma of BGR, as the landmarks' grey
         part = (
             part[..., 0] * np.float32(0.114)
@@ -245,9 +246,7 @@ class OpenEyes:
         hidden = np.maximum(x.reshape(len(x), -1) @ self._dense + heads @ a["dense1"][-2:] + a["offset1"], 0)
         return np.asarray(hidden @ a["dense2"] + a["offset2"], np.float32)
 
-    def __call__(
-        self, image: npt.NDArray[Any], landmarks: npt.ArrayLike, params_global: npt.ArrayLike
-    ) -> EyesFound:
+    def __call__(self, image: Frame, landmarks: npt.ArrayLike, params_global: npt.ArrayLike) -> EyesFound:
         """Look at both eyes of a fitted face.
 
         Parameters
@@ -318,7 +317,7 @@ def eyes_beside(main_file: Path) -> OpenEyes | None:
 
 def open_gaze(
     eyes: OpenEyes,
-    image: npt.NDArray[Any],
+    image: Frame,
     landmarks: npt.ArrayLike,
     params_global: npt.ArrayLike,
     camera: Any,

@@ -21,8 +21,9 @@ from .core.optimizer import FitState, Fitter
 from .core.template import FaceTemplate
 from .errors import PyCLNFError
 from .fit import FaceFit, face_fit
-from .image import to_grey
+from .image import Frame, whole
 from .overlap import checked_box, is_box
+from .picture import Grey, GreyFrame
 
 # OpenFace 2.2: LandmarkDetectorFunc.cpp, DetectLandmarksInVideo
 _FIRST_SEARCH_FACTOR = 6  # a face never seen is looked for in every 6 * reinitialise_every-th frame
@@ -111,6 +112,7 @@ class FaceTracker:
         self.detector = _default_detector() if detector is None else detector
         self.threads = threads
         self._fitter = Fitter(self.model, self.parameters, threads)
+        self._grey = GreyFrame()
         self.reset()
 
     def __reduce__(self) -> Rebuilding:
@@ -204,12 +206,12 @@ class FaceTracker:
             raise ValueError(f"the preferred point must be finite, got ({x}, {y})")
         self._preference = (x, y)
 
-    def track(self, frame: npt.NDArray[Any], box: npt.ArrayLike | None = None) -> FaceFit:
+    def track(self, frame: Frame, box: npt.ArrayLike | None = None) -> FaceFit:
         """Fit the next frame.
 
         Parameters
         ----------
-        frame : ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16
+        frame : ndarray, shape (rows, cols[, 3 or 4]), uint8 or uint16, or Picture
             BGR, BGRA or grey.
         box : array_like, shape (4,), optional
             Where the face is (x, y, width, height, px), if the caller knows; starts the fit there.
@@ -224,7 +226,10 @@ class FaceTracker:
         ValueError, TypeError
             If the frame or the box is not as described.
         """
-        grey = to_grey(frame)
+        return self.track_grey(frame, self._grey.of(frame), box)
+
+    def track_grey(self, frame: Frame, grey: Grey, box: npt.ArrayLike | None = None) -> FaceFit:
+        """Fit the next frame, whose grey form is at hand; see :meth:`track`."""
         if box is not None:
             self._fitter.start(checked_box(box))
             self._initialised = True
@@ -232,7 +237,7 @@ class FaceTracker:
         self._given = box is not None
         return face_fit(self._fitter, self._step(frame, grey))
 
-    def _step(self, frame: npt.NDArray[Any], grey: npt.NDArray[np.uint8]) -> bool:
+    def _step(self, frame: Frame, grey: Grey) -> bool:
         fitter, state, settings = self._fitter, self._fitter.present, self.parameters
         first = not self._initialised
         if self._initialised:
@@ -261,7 +266,7 @@ class FaceTracker:
             return (self._failures + 1) % (_FIRST_SEARCH_FACTOR * every) == 0 if every > 0 else True
         return not self._fitter.present.success and every > 0 and self._failures % every == 0
 
-    def _start_at(self, box: npt.NDArray[np.float64], grey: npt.NDArray[np.uint8], first: bool) -> bool:
+    def _start_at(self, box: npt.NDArray[np.float64], grey: Grey, first: bool) -> bool:
         """Start again in a box: a first detection always counts, a later one is undone if the validator rejects it."""
         fitter = self._fitter
         self._initialised = True
@@ -277,14 +282,14 @@ class FaceTracker:
         self._remember(grey)
         return True
 
-    def _remember(self, grey: npt.NDArray[np.uint8]) -> None:
+    def _remember(self, grey: Grey) -> None:
         if self.parameters.template_tracking:
             self._template = FaceTemplate.of(
                 self._fitter.present, self.model.pdm, grey, self.parameters.template_scale
             )
 
-    def _find(self, frame: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
-        found = (np.asarray(d.box, dtype=np.float64) for d in self.detector.detect(frame))
+    def _find(self, frame: Frame) -> npt.NDArray[np.float64] | None:
+        found = (np.asarray(d.box, dtype=np.float64) for d in self.detector.detect(whole(frame)))
         boxes = [box for box in found if is_box(box)]
         if not boxes:
             return None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyclnf import PDM
+from pyclnf.image import Frame
 from pyclnf.io import read_triangulation
 from pyfaceau._deprecation import renamed_arguments
 from pyfaceau.alignment import FaceAligner
@@ -37,7 +38,6 @@ from pyfaceau.prediction.history import History
 from pyfaceau.state import State, part_of, under
 
 Floats = NDArray[np.float64]
-
 # OpenFace 2.2: FaceAnalyser.cpp keeps the features of this many frames with a face for the final pass.
 MAX_REPREDICTED = 3000
 INTENSITY_RANGE = (0.0, 5.0)  # of single images
@@ -179,7 +179,7 @@ class FaceAnalyser:
     @renamed_arguments(success="valid")
     def process(
         self,
-        frame: NDArray[np.uint8] | None,
+        frame: Frame | None,
         landmarks: NDArray[np.float32] | None,
         valid: bool,
         number: int | None = None,
@@ -188,7 +188,7 @@ class FaceAnalyser:
 
         Parameters
         ----------
-        frame : ndarray of shape (H, W, 3), uint8
+        frame : ndarray of shape (H, W, 3), uint8, or Picture
             Blue, green, red. May be None without a face.
         landmarks : ndarray of shape (68, 2), float32
             Landmarks in pixels. May be None without a face.
@@ -235,12 +235,12 @@ class FaceAnalyser:
             intensities = self._corrected(self._live, intensities, valid)
         return replace(result, intensities=intensities, presences=presences)
 
-    def analyse_image(self, frame: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> FrameAnalysis:
+    def analyse_image(self, frame: Frame, landmarks: NDArray[np.float32]) -> FrameAnalysis:
         """Analyse a single image; the sequence, if there is one, is not touched.
 
         Parameters
         ----------
-        frame : ndarray of shape (H, W, 3), uint8
+        frame : ndarray of shape (H, W, 3), uint8, or Picture
             Blue, green, red.
         landmarks : ndarray of shape (68, 2), float32
             Landmarks in pixels.
@@ -485,7 +485,7 @@ class FaceAnalyser:
         return np.clip(intensities - offsets, *INTENSITY_RANGE)
 
     def _describe(
-        self, frame: NDArray[np.uint8] | None, landmarks: NDArray[np.float32] | None
+        self, frame: Frame | None, landmarks: NDArray[np.float32] | None
     ) -> tuple[FrameAnalysis, Floats]:
         """Align a face; return a result that lacks its action units, and the feature vector."""
         if frame is None or landmarks is None:

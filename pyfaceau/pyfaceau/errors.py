@@ -65,6 +65,10 @@ class TimestampWarning(UserWarning):
     """The time stamps of a video are not those of its frame rate."""
 
 
+class DamagedVideoWarning(UserWarning):
+    """Frames of a video could not be decoded, are missing or were scaled; ``attrs["damage"]`` lists them."""
+
+
 class RotationWarning(UserWarning):
     """The frames of a video are turned before they are analysed, as no face in them is upright."""
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pyclnf import FaceFit, LandmarkModel
 from pyclnf.gaze import estimate_gaze
+from pyclnf.image import Frame
 from pyclnf.pose import Camera, head_pose, landmarks_3d
 
 from .analyser import FaceAnalyser
@@ -36,7 +37,7 @@ class Intrinsics:
     cx: float | None = None
     cy: float | None = None
 
-    def camera(self, image: npt.NDArray[np.uint8]) -> Camera:
+    def camera(self, image: Frame) -> Camera:
         """Camera of an image."""
         return Camera.for_size(image.shape[1], image.shape[0], fx=self.fx, fy=self.fy, cx=self.cx, cy=self.cy)
 
@@ -69,7 +70,7 @@ class FaceStage:
         `number` is the frame's in the whole sequence, where that has several parts.
         """
         number = frame.number if number is None else number
-        analysis = analyser.process(frame.image, fit.landmarks, fit.valid, number)
+        analysis = analyser.process(frame.picture, fit.landmarks, fit.valid, number)
         return self._result(frame, face_id, fit, analyser, analysis, groups)
 
     def in_image(
@@ -81,7 +82,7 @@ class FaceStage:
         groups: Collection[str],
     ) -> FrameResult:
         """Analyse a face in a single image, whether or not the validator accepts it, as in OpenFace."""
-        analysis = analyser.analyse_image(frame.image, fit.landmarks)
+        analysis = analyser.analyse_image(frame.picture, fit.landmarks)
         return self._result(frame, face_id, fit, analyser, analysis, groups)
 
     def _result(
@@ -95,11 +96,11 @@ class FaceStage:
     ) -> FrameResult:
         want_gaze = "gaze" in groups or "eye_landmarks" in groups
         want_3d = "landmarks_3d" in groups
-        camera = self._intrinsics.camera(frame.image)
+        camera = self._intrinsics.camera(frame.picture)
         seen = bool(fit.landmarks.any())  # all 0 until there is a first face
         shape = (self._model.pdm, fit.params_global, fit.params_local, fit.landmarks, camera)
         pose = head_pose(*shape) if seen else np.full(6, np.nan)
-        gaze = estimate_gaze(self._model, fit, pose, camera, frame.image) if want_gaze and seen else None
+        gaze = estimate_gaze(self._model, fit, pose, camera, frame.picture) if want_gaze and seen else None
         return FrameResult(
             frame.number,
             frame.timestamp,

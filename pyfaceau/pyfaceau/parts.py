@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._warning import warn
-from .errors import ShortSequenceWarning, TimestampWarning
+from .containers import Damage
+from .errors import DamagedVideoWarning, ShortSequenceWarning, TimestampWarning
 from .options import Timestamps
 from .output import ImmediateTable, ResultTable
 from .video import FrameSource, VideoFrame
@@ -67,6 +68,10 @@ class FreshFrames:
         self._counts = timestamps == "frames"
         if self._has_clock:
             part.attrs["timestamps"] = {"from": timestamps, "differ_from_frame_rate_s": 0.0}
+        elif (
+            source.name and getattr(source, "decoder", {}).get("reader") == "PyAV"
+        ):  # a file without a usable clock
+            part.attrs["timestamps"] = {"from": "frames"}
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames."""
@@ -74,7 +79,7 @@ class FreshFrames:
             if (frame.number - 1) % self._every == 0:
                 timed = self._timed(frame) if self._has_clock else frame
                 if frame.number > self._last:
-                    yield replace(timed, image=frame.image.copy()) if self._copies else timed
+                    yield replace(timed, picture=frame.image.copy()) if self._copies else timed
             if self._max_frames is not None and frame.number >= self._max_frames:
                 return
 
@@ -99,7 +104,7 @@ def decoder_of(source: FrameSource) -> dict[str, Any]:
 def warn_of_time(part: Part) -> None:
     """Warn if the time stamps of the container are more than half a frame from those of the frame rate."""
     record, fps = part.attrs.get("timestamps"), part.attrs["fps"]
-    if record is None or not record["differ_from_frame_rate_s"] > 0.5 / fps:
+    if record is None or not record.get("differ_from_frame_rate_s", 0.0) > 0.5 / fps:
         return
     used = (
         "the table has the container's"
@@ -111,6 +116,17 @@ def warn_of_time(part: Part) -> None:
         f"{record['differ_from_frame_rate_s']:.3f} s, as in videos of variable frame rate; {used}",
         TimestampWarning,
     )
+
+
+def warn_of_damage(part: Part, source: FrameSource) -> None:
+    """Note in the record what of a source could not be decoded, and warn of it."""
+    damage: Damage | None = getattr(source, "damage", None)
+    if damage is None or not (record := damage.record()):
+        return
+    part.attrs["damage"] = record
+    said = damage.sentence()
+    if said:
+        warn(f"{part.attrs['source']}: {said}", DamagedVideoWarning)
 
 
 def faces_seen_briefly(
@@ -153,9 +169,10 @@ def warn_of_short_sequence(source: str, faces: dict[str, int]) -> None:
     if list(faces) != ["0"]:
         whose = f"face {next(iter(faces))} is" if len(faces) == 1 else f"faces {', '.join(faces)} are"
     most = " at most" if len(faces) > 1 else ""
+    plural = "" if seen == 1 else "s"
     warn(
-        f"{source}: {whose} seen in {seen} frames{most}; dynamic action units need some {SHORT_SEQUENCE} to tell a "
-        "person's rest, and may be off by several units. Use static models for short clips (au_models='static', "
-        "--au-models static), or give the person at rest (baseline, --baseline)",
+        f"{source}: {whose} seen in {seen} frame{plural}{most}; dynamic action units need some {SHORT_SEQUENCE} to "
+        "tell a person's rest, and may be off by several units. Use static models for short clips "
+        "(au_models='static', --au-models static), or give the person at rest (baseline, --baseline)",
         ShortSequenceWarning,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import av
 import cv2
 import numpy as np
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from .faces import Intrinsics
 
 
+_DECODING = (
+    "libavcodec",
+    "libavformat",
+    "libswscale",
+)  # of FFmpeg; two versions decode some videos differently
+
+
 @lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
     """Versions of everything that numbers depend on.
@@ -30,7 +37,7 @@ def versions() -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        By name: the four packages, NumPy, OpenCV, the FFmpeg libraries inside OpenCV, Python, the platform.
+        By name: the four packages, NumPy, OpenCV, PyAV and the FFmpeg libraries inside it, Python, the platform.
     """
     return {
         "pyfaceau": __version__,
@@ -39,7 +46,8 @@ def versions() -> dict[str, str]:
         "pyfhog": pyfhog.__version__,
         "numpy": np.__version__,
         "opencv": cv2.__version__,
-        **{f"opencv.{library}": version for library, version in _ffmpeg_libraries().items()},
+        "av": av.__version__,
+        **{f"av.{name}": ".".join(map(str, av.library_versions[name])) for name in _DECODING},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
     }
@@ -90,9 +98,3 @@ def detector_record(detector: object) -> dict[str, str]:
     told = getattr(detector, "provenance", None)
     kind = f"{type(detector).__module__}.{type(detector).__qualname__}"
     return {"class": kind, **({str(k): str(v) for k, v in told.items()} if isinstance(told, Mapping) else {})}
-
-
-def _ffmpeg_libraries() -> dict[str, str]:
-    """Versions of the FFmpeg libraries in this build of OpenCV; two builds decode some videos differently."""
-    found = re.findall(r"^\s+(avcodec|avformat|swscale):\s+YES \(([\d.]+)\)", cv2.getBuildInformation(), re.M)
-    return dict(found)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-import cv2
-
 from pyclnf import CLNF
+from pyclnf.image import whole
 
 from ._warning import warn
+from .containers import Container
 from .engine import Engine
 from .errors import RotationWarning, VideoError
 from .inputs import images_in
 from .turned import turned
-from .video import IMAGE_SUFFIXES, BGRImage, as_bgr, open_video, read_image
+from .video import IMAGE_SUFFIXES, BGRImage, open_video, read_image
 
 Rotation: TypeAlias = Literal["auto", 0, 90, 180, 270]
 _SAMPLES = 12  # spread over the whole video
@@ -86,17 +85,17 @@ def _samples(path: Path) -> Iterator[BGRImage]:
             with suppress(VideoError):  # said when its turn comes
                 yield read_image(files[index])
         return
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    container = Container(path)
     try:
-        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        for index in _spread(int(count) if math.isfinite(count) else 0):
-            if index:
-                capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-            read, image = capture.read()
-            if read:
-                yield as_bgr(image)
+        for place in range(_SAMPLES):
+            if place:
+                container.seek(place / _SAMPLES)
+            found = next(container.pictures(), None)
+            if found is None:
+                return
+            yield whole(found[0])
     finally:
-        capture.release()
+        container.close()
 
 
 def _spread(count: int) -> list[int]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pyclnf import FaceFit, MultiFaceTracker
+from pyclnf.image import Picture
 
 from .analysis import Baseline, BaselineFrames, checked_frames
 from .errors import FinalPassError
@@ -25,6 +26,7 @@ from .parts import (
     Part,
     decoder_of,
     faces_seen_briefly,
+    warn_of_damage,
     warn_of_short_sequence,
     warn_of_time,
 )
@@ -33,7 +35,7 @@ from .progress import ProgressCallback, progress_reporter
 from .provenance import camera_record
 from .result import FrameResult
 from .returning import SHORT
-from .running import Overlap, TrackedFrame
+from .running import Overlap, Taken, TrackedFrame
 from .saved_runs import save_run
 from .video import BGRImage, FrameSource, VideoFrame, as_bgr
 
@@ -183,11 +185,11 @@ class AnalysisRun:
             The frame is not as described; the run can go on.
         """
         frame = VideoFrame(self._part("frames").last_number + 1, timestamp, as_bgr(image))
-        tracked = self.track(frame.image)
+        tracked = self.track(frame.picture)
         results = [self.finish_face(frame, *face) for face in tracked.faces]
         self.finish_frame(tracked)
         for result in results:
-            self.record(result, frame.image)
+            self.record(result, frame)
         self.count(frame)
         return results
 
@@ -205,6 +207,10 @@ class AnalysisRun:
         max_frames : int, optional
             Stop after so many frames of this source, those that are passed over among them.
         """
+        for result, frame in self._results(source, max_frames):
+            yield result, frame.image
+
+    def _results(self, source: FrameSource, max_frames: int | None) -> Iterator[Taken]:
         part = self._part(source.name, source.fps, **decoder_of(source))
         live = self.mode == "live"
         fresh = FreshFrames(
@@ -221,6 +227,7 @@ class AnalysisRun:
             finally:
                 self.settle()
         warn_of_time(part)
+        warn_of_damage(part, source)
 
     def analyse(
         self,
@@ -241,7 +248,7 @@ class AnalysisRun:
         """
         total = source.n_frames if max_frames is None else min(max_frames, source.n_frames or max_frames)
         with progress_reporter(progress, Path(source.name).name) as report:
-            for result, _ in self.results(source, max_frames):
+            for result, _ in self._results(source, max_frames):
                 report(result.frame, total)
 
     def finish(self) -> pd.DataFrame:
@@ -401,7 +408,7 @@ class AnalysisRun:
 
     # What `Overlap` calls.
 
-    def track(self, image: BGRImage) -> TrackedFrame:
+    def track(self, image: BGRImage | Picture) -> TrackedFrame:
         """Fit the landmarks of the next frame."""
         if isinstance(self.tracker, MultiFaceTracker):
             faces = tuple((face.face_id, face.fit) for face in self.tracker.track(image))
@@ -426,17 +433,17 @@ class AnalysisRun:
         """Pack away those who have left."""
         self.people.settle([face_id for face_id, _ in tracked.faces], tracked.expected)
 
-    def record(self, result: FrameResult, image: BGRImage) -> None:
+    def record(self, result: FrameResult, frame: VideoFrame) -> None:
         """Keep the row of a result and hand it to the sinks."""
         part = self.parts[-1]
         if "camera" not in part.attrs:
             intrinsics = self.engine.options.intrinsics
-            part.attrs["frame_size"] = [image.shape[1], image.shape[0]]
-            part.attrs["camera"] = camera_record(intrinsics.camera(image), intrinsics)
+            part.attrs["frame_size"] = list(frame.size)
+            part.attrs["camera"] = camera_record(intrinsics.camera(frame.picture), intrinsics)
         if part.table is not None:
             part.table.append(result)
         for sink in self._sinks:
-            sink.write(result, image)
+            sink.write(result, frame.image)
 
     def settle(self) -> None:
         """Wait for what is under way, so that nothing of the run is elsewhere."""

@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Any, Protocol, TypeAlias
 
 from pyclnf import FaceFit
+from pyclnf.image import Picture
 
 from .result import FrameResult
 from .video import BGRImage, FrameSource, VideoFrame
 
-Taken: TypeAlias = tuple[FrameResult, BGRImage]
+Taken: TypeAlias = tuple[FrameResult, VideoFrame]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class TrackedFrame:
 class Stages(Protocol):
     """The two stages of a run and its record."""
 
-    def track(self, image: BGRImage) -> TrackedFrame:
+    def track(self, image: BGRImage | Picture) -> TrackedFrame:
         """Find the faces of the next frame."""
 
     def count(self, frame: VideoFrame) -> None:
@@ -48,7 +49,7 @@ class Stages(Protocol):
     def finish_frame(self, tracked: TrackedFrame) -> None:
         """Tidy up after a frame; called in the order of the frames, after its faces."""
 
-    def record(self, result: FrameResult, image: BGRImage) -> None:
+    def record(self, result: FrameResult, frame: VideoFrame) -> None:
         """Take in a result, in order."""
 
 
@@ -74,7 +75,7 @@ class Overlap:
         self._failure: BaseException | None = None
 
     def results(self, source: FrameSource, max_frames: int | None = None) -> Iterator[Taken]:
-        """Yield the results of a sequence with their images, in order.
+        """Yield the results of a sequence with their frames, in order.
 
         Parameters
         ----------
@@ -86,8 +87,7 @@ class Overlap:
         ------
         result : FrameResult
             Recorded already.
-        image : ndarray
-            Its frame.
+        frame : VideoFrame
         """
         failure: BaseException | None = None
         try:
@@ -132,7 +132,7 @@ class Overlap:
         self.close()
 
     def _submit(self, frame: VideoFrame) -> None:
-        tracked = self._stages.track(frame.image)
+        tracked = self._stages.track(frame.picture)
         self._stages.count(frame)
         faces = [self._run(self._stages.finish_face, frame, *face) for face in tracked.faces]
         self._waiting.append((frame, faces, self._run(self._stages.finish_frame, tracked)))
@@ -143,11 +143,11 @@ class Overlap:
         for future in faces:
             try:
                 result = future.result()
-                self._stages.record(result, frame.image)
+                self._stages.record(result, frame)
             except BaseException:
                 self._waiting.clear()
                 raise
-            self._ready.append((result, frame.image))
+            self._ready.append((result, frame))
         self._waiting.popleft()
         end.result()
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from .containers import Damage, DecodedPicture
 from .video import BGRImage, FrameSource, VideoFrame
 
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -50,11 +51,18 @@ class Turned:
         self.name, self.fps, self.n_frames = source.name, source.fps, source.n_frames
         self.has_clock: bool = getattr(source, "has_clock", False)
         self.decoder: dict[str, str] | None = getattr(source, "decoder", None)
+        self.damage: Damage | None = getattr(source, "damage", None)
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order."""
         for frame in self._source:
-            yield replace(frame, image=turned(frame.image, self._degrees))
+            picture = frame.picture
+            yield replace(
+                frame,
+                picture=picture.turned(self._degrees)
+                if isinstance(picture, DecodedPicture)
+                else turned(frame.image, self._degrees),
+            )
 
     def close(self) -> None:
         """Close the source."""

@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias
@@ -18,8 +19,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pyclnf.image import to_uint8
+from pyclnf.image import Picture, to_uint8, whole
 
+from .containers import Container, Damage
 from .errors import VideoError
 
 DEFAULT_FPS = 30.0  # OpenFace 2.2: SequenceCapture, where the container names none
@@ -27,8 +29,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # OpenFace 2.2: SequenceCapt
 # What OpenFace reads and others that OpenCV decodes; for photographs, which OpenFace treats one by one.
 PHOTO_SUFFIXES = (*IMAGE_SUFFIXES, ".tif", ".tiff", ".webp")
 CLOCK_STEP = 1.5e-3  # s; the clocks of Matroska, ASF and FLV count milliseconds, so less is rounding
-PROBES = 12  # frames that are looked at where the first two are the same
-READ_AHEAD = 8  # frames; enough to hide decoding, at most 50 MB of full-HD frames
+READ_AHEAD = 8  # frames; enough to hide decoding, some 25 MB of full-HD frames as they are decoded
 
 BGRImage: TypeAlias = npt.NDArray[np.uint8]
 _Frames: TypeAlias = "queue.Queue[VideoFrame | BaseException | None]"
@@ -45,13 +46,23 @@ class VideoFrame:
     timestamp : float
         Seconds since the first frame: the container's for video files, 0 for folders of images, which have no
         clock.
-    image : ndarray, shape (H, W, 3), uint8
-        BGR.
+    picture : ndarray, shape (H, W, 3), uint8, or pyclnf.image.Picture
+        BGR, or what makes the parts of it that are looked at.
     """
 
     number: int
     timestamp: float
-    image: BGRImage
+    picture: BGRImage | Picture
+
+    @property
+    def image(self) -> BGRImage:
+        """All of the frame, shape (H, W, 3), uint8, BGR; a decoded frame is converted when this is asked for."""
+        return np.ascontiguousarray(whole(self.picture), np.uint8)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in px."""
+        return self.picture.shape[1], self.picture.shape[0]
 
 
 def as_bgr(image: npt.NDArray[np.generic]) -> BGRImage:
@@ -96,9 +107,10 @@ class FrameSource(Protocol):
 
     Notes
     -----
-    A source may write all frames into one buffer; a run then copies them. One whose frames have memory of their own
+    Its frames have arrays or :class:`pyclnf.image.Picture` objects. A source may write all frames into one
+    buffer; a run then copies them. One whose frames have memory of their own
     says so with an attribute ``owns_images = True``. One whose time stamps are read from a container says so with
-    ``has_clock = True``.
+    ``has_clock = True``, one that knows what could not be decoded has it in ``damage``.
     """
 
     name: str
@@ -113,12 +125,17 @@ class FrameSource(Protocol):
 
 
 class VideoFile:
-    """Frames of a video file, through OpenCV.
+    """Frames of a video file, decoded by FFmpeg through PyAV.
 
     Parameters
     ----------
     path : path-like
-        Anything that OpenCV's FFmpeg decodes.
+        Anything that FFmpeg decodes.
+
+    Attributes
+    ----------
+    damage : Damage
+        What could not be decoded, complete when the last frame has been read.
 
     Raises
     ------
@@ -127,9 +144,10 @@ class VideoFile:
 
     Notes
     -----
-    Time stamps are those of the container, counted from its first frame. Where they differ from ``frame / fps``
-    by no more than the rounding of a clock of milliseconds, they are ``frame / fps``. `has_clock` is False where
-    the container has no usable ones.
+    Frames are turned as the file says that players must (phones write that). Those of another size than the first one
+    are scaled to it. Time stamps are those of the container, counted from its first frame. Where they differ from
+    ``frame / fps`` by no more than the rounding of a clock of milliseconds, they are ``frame / fps``. `has_clock` is
+    False where the container has no usable ones.
     """
 
     owns_images = True
@@ -137,53 +155,34 @@ class VideoFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.name = str(self.path)
-        if not self.path.exists():
-            raise VideoError(f"{self.path}: no such file")
-        if not os.access(self.path, os.R_OK):
-            raise VideoError(f"{self.path}: may not be read (check the file's permissions)")
-        self._capture = _open_capture(self.path)
-        if not self._capture.isOpened():
-            raise VideoError(f"{self.path}: not a video that can be decoded (is it damaged, or not a video?)")
-        first, self._start = self._read()
-        if first is None:
-            self._capture.release()
+        check_readable(self.path)
+        self._container = Container(self.path)
+        self._pictures = self._container.pictures()
+        self.damage = self._container.damage
+        self._ahead = list(islice(self._pictures, 2))  # what has been read, but not handed out
+        if not self._ahead:
+            self._container.close()
             raise VideoError(f"{self.path}: the video holds no frames (is it damaged or cut short?)")
-        second = self._read()
-        if second[0] is not None and np.array_equal(first, second[0]) and _is_still(self.path):
-            self._capture.release()
-            raise VideoError(
-                f"{self.path}: all frames are the same. OpenCV {cv2.__version__} may not be able to read interlaced "
-                f"videos; convert it with `ffmpeg -i {self.path.name} -vf yadif -crf 10 progressive.mp4`"
-            )
-        self._ahead = [(first, self._start), second]  # what has been read, but not handed out
-        self.decoder = _decoder(self._capture)
+        self._start = self._ahead[0][1]
+        self.decoder = self._container.decoder
         # A stream without a container shows all its frames at 0.
-        self.has_clock = math.isfinite(self._start) and (second[0] is None or second[1] > self._start)
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if math.isfinite(fps) and fps > 0 else DEFAULT_FPS
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.n_frames = int(count) if math.isfinite(count) and count > 0 else None
+        self.has_clock = math.isfinite(self._start) and self._ahead[-1][1] > self._start - (
+            len(self._ahead) == 1
+        )
+        self.fps = self._container.fps or DEFAULT_FPS
+        self.n_frames = self._container.n_frames
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order; a second iteration yields nothing, as the stream is read."""
-        number, time = 0, 0.0
+        time = 0.0
         ahead, self._ahead = self._ahead, []
-        image, clock = ahead.pop(0) if ahead else (None, 0.0)
-        while image is not None:
-            number += 1
+        for number, (picture, clock) in enumerate(chain(ahead, self._pictures), start=1):
             time = self._time(number, clock, time)
-            yield VideoFrame(number, time, image)
-            image, clock = ahead.pop(0) if ahead else self._read()
+            yield VideoFrame(number, time, picture)
 
     def close(self) -> None:
         """Release the file."""
-        self._capture.release()
-
-    def _read(self) -> tuple[BGRImage | None, float]:
-        """Read the next frame, and its presentation time in s (NaN if the container has none)."""
-        read, image = self._capture.read()
-        time = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        return as_bgr(image) if read else None, time if math.isfinite(time) else float("nan")
+        self._container.close()
 
     def _time(self, number: int, clock: float, before: float) -> float:
         """Time stamp of a frame that the container shows at `clock`, after one with the time stamp `before`."""
@@ -196,40 +195,16 @@ class VideoFile:
         return counted if abs(time - counted) <= CLOCK_STEP else time
 
 
-def _is_still(path: Path) -> bool:
-    """Whether frames spread over a video are all the same; seeking need not be exact for that.
-
-    Where OpenCV cannot convert a frame, it hands out what happens to be in its memory, the same again and again.
-    """
-    capture = _open_capture(path)
+def check_readable(path: Path) -> None:
+    """Raise VideoError unless a file or folder is there and may be read; the message says what is wrong."""
     try:
-        _, first = capture.read()
-        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        if not count > 2:
-            return False  # nothing to compare with, or nobody knows
-        for place in range(1, PROBES + 1):
-            capture.set(cv2.CAP_PROP_POS_FRAMES, count * place // (PROBES + 1))
-            read, image = capture.read()
-            if read and not np.array_equal(first, image):
-                return False
-    finally:
-        capture.release()
-    return True
-
-
-def _decoder(capture: cv2.VideoCapture) -> dict[str, str]:
-    """Name what decodes a video, which is part of the numbers: builds of FFmpeg differ in some pixels."""
-    library = re.search(r"avcodec:\s+YES \(([\d.]+)\)", cv2.getBuildInformation())
-    reader = capture.getBackendName()
-    found = {"reader": reader, "opencv": cv2.__version__}
-    return {**found, "avcodec": library[1]} if reader == "FFMPEG" and library else found
-
-
-def _open_capture(path: Path) -> cv2.VideoCapture:
-    """Prefer FFmpeg: other backends take a text file or a numbered image for something else."""
-    if cv2.CAP_FFMPEG in cv2.videoio_registry.getStreamBackends():
-        return cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    return cv2.VideoCapture(str(path))
+        path.stat()
+    except FileNotFoundError as error:
+        raise VideoError(f"{path}: no such file") from error
+    except OSError as error:  # such as a name that is too long
+        raise VideoError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"{path}: may not be read (check the file's permissions)")
 
 
 class ImageFolder:
@@ -345,6 +320,7 @@ class ReadAhead:
         self.owns_images: bool = getattr(source, "owns_images", False)
         self.has_clock: bool = getattr(source, "has_clock", False)
         self.decoder: dict[str, str] | None = getattr(source, "decoder", None)
+        self.damage: Damage | None = getattr(source, "damage", None)
         self._frames: _Frames = queue.Queue(depth)
         self._stop = threading.Event()
         # Not a daemon: one that is killed inside a decoder's C++ takes the whole process down with it.

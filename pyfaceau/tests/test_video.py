@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -68,25 +69,49 @@ def test_error_in_the_decoding_thread_reaches_the_consumer(tmp_path):
             next(frames)
 
 
-def test_frames_without_a_rate_are_taken_at_30_per_second(clip, monkeypatch):
-    class NoRate:
-        """A container that names neither rate nor length (not a subclass: OpenCV's types crash as bases)."""
+def test_raw_stream_without_clock_counts_its_time_stamps(clip, tmp_path):
+    """Pictures one after the other, without container."""
+    images = [frame.image for frame in VideoFile(clip)][:5]
+    path = tmp_path / "raw.mjpeg"
+    path.write_bytes(b"".join(cv2.imencode(".jpg", image)[1].tobytes() for image in images))
+    video = VideoFile(path)
+    times = [each.timestamp for each in video]
+    np.testing.assert_allclose(times, np.arange(5) / video.fps)
 
-        def __init__(self, *arguments):
-            self.capture = real(*arguments)
 
-        def get(self, _):
-            return float("nan")
+def test_path_of_1500_characters_is_read_and_one_that_is_too_long_is_named(clip, tmp_path):
+    folder = tmp_path
+    while len(str(folder)) < 1500:
+        folder = folder / ("x" * 200)
+    try:
+        folder.mkdir(parents=True)
+    except OSError:
+        pytest.skip("this system allows no such paths")
+    shutil.copy(clip, folder / "clip.avi")
+    assert sum(1 for _ in VideoFile(folder / "clip.avi")) == 12
+    with pytest.raises(VideoError, match="cannot be read"):
+        VideoFile(tmp_path / ("x" * 300 + ".avi"))
 
-        def __getattr__(self, name):
-            return getattr(self.capture, name)
 
-    real = cv2.VideoCapture
-    monkeypatch.setattr(cv2, "VideoCapture", NoRate)
-    video = VideoFile(clip)
-    assert video.fps == 30.0
-    assert video.n_frames is None
-    assert [each.timestamp for each in video][1] == 1 / 30
+def test_read_only_folder_is_enough_to_read_from(clip):
+    clip.chmod(0o444)
+    clip.parent.chmod(0o555)
+    try:
+        assert sum(1 for _ in VideoFile(clip)) == 12
+    finally:
+        clip.parent.chmod(0o755)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (7680, 4320)])
+def test_smallest_and_largest_frames_are_decoded(tmp_path, size):
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, size)
+    writer.write(np.full((size[1], size[0], 3), 90, np.uint8))
+    writer.release()
+    (only,) = VideoFile(path)
+    assert only.size == size
+    np.testing.assert_allclose(only.image, 90, atol=2)
+    np.testing.assert_array_equal(only.picture.part(0, 0, 2, 2), only.image[:2, :2])
 
 
 @pytest.mark.parametrize("forgotten", ["", "; del frames, video"])

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..config import ORIENTATIONS
+from ..picture import Grey
 from .optimizer import FitState, Fitter
 
-Grey = npt.NDArray[np.uint8]
 _TRIED_FULLY = 3  # candidates that early termination carries to the finer scales
 
 
@@ -30,7 +30,7 @@ def fit_in_image(fitter: Fitter, grey: Grey, box: npt.ArrayLike, multi_view: boo
     ----------
     fitter : Fitter
         Receives the result in its state.
-    grey : ndarray, shape (rows, cols), uint8
+    grey : ndarray, shape (rows, cols), uint8, or GreyFrame
     box : array_like, shape (4,)
         x, y, width, height in px.
     multi_view : bool

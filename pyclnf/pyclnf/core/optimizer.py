@@ -17,9 +17,11 @@ from ..config import (
     SMALLEST_FACE_SCALE,
     FitParameters,
 )
+from ..picture import Grey, around
 from .mean_shift import MeanShift, Responses
 from .model import LandmarkModel
-from .patch_experts import nearest_view, new_maps
+from .patch_experts import SUPPORT, nearest_view, new_maps
+from .validator import MARGIN
 
 Float32Array = npt.NDArray[np.float32]
 _REST = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -203,7 +205,7 @@ class Fitter:
 
     def detect(
         self,
-        grey: npt.NDArray[np.uint8],
+        grey: Grey,
         windows: tuple[int, ...],
         *,
         parts: bool = True,
@@ -220,7 +222,8 @@ class Fitter:
         elif parts and self.parameters.use_parts and self.parts:
             self._fit_parts(grey)
         if validate and self.parameters.validate and self.model.validator is not None and fitted:
-            state.certainty = self.model.validator.certainty(state.params_global[1:4], grey, state.landmarks)
+            seen = _around_points(grey, state.landmarks, MARGIN + 2)
+            state.certainty = self.model.validator.certainty(state.params_global[1:4], seen, state.landmarks)
             state.success = bool(
                 np.float32(state.certainty) > np.float32(self.parameters.validation_boundary)
             )
@@ -229,7 +232,7 @@ class Fitter:
             state.certainty = 1.0 if fitted else 0.0
         return state.success
 
-    def fit(self, grey: npt.NDArray[np.uint8], windows: tuple[int, ...]) -> bool:
+    def fit(self, grey: Grey, windows: tuple[int, ...]) -> bool:
         """Rigid, then full mean shift at every scale whose window is not 0; False if the face becomes too small."""
         state, scales = self.present, self.model.scales
         g, p = state.params_global.copy(), state.params_local.copy()
@@ -246,14 +249,17 @@ class Fitter:
                 return False
         return True
 
-    def _responses(self, grey: npt.NDArray[np.uint8], k: int, window: int) -> Responses:
+    def _responses(self, grey: Grey, k: int, window: int) -> Responses:
         """Look around the present shape with the patch experts of a scale."""
         state, pdm, experts = self.present, self.model.pdm, self.model.scales[k]
         base = pdm.project_planar(state.params_global, state.params_local)
         to_reference, to_image = pdm.reference_frame(base, state.params_local, experts.scale)
         view = state.view = nearest_view(experts.centres, state.params_global[1:4])
         maps = self._workspace.maps_for(window)
-        experts.responses(grey, base, to_image, window, view, maps, self.threads)
+        # Farthest that an expert looks from its landmark, and what bilinear sampling takes from beside it.
+        reach = (window + SUPPORT) / 2 * float(abs(to_image[0, 0]) + abs(to_image[0, 1])) + 2
+        seen = _around_points(grey, base, reach)
+        experts.responses(seen, base, to_image, window, view, maps, self.threads)
         factor = self._weight_factors[k]
         weights = np.float32(factor) * experts.confidence[view] if factor > 0 else None
         return Responses(maps, experts.visibility[view], weights, base, to_reference, to_image)
@@ -297,7 +303,7 @@ class Fitter:
             state.params_global, state.params_local = rest.params_global, rest.params_local
             state.landmarks = rest.landmarks
 
-    def _fit_parts(self, grey: npt.NDArray[np.uint8]) -> None:
+    def _fit_parts(self, grey: Grey) -> None:
         state, pdm = self.present, self.model.pdm
         whole = state.landmarks.reshape(2, -1)
         merged = whole.copy()
@@ -322,3 +328,11 @@ class Fitter:
             if np.isfinite(g).all() and np.isfinite(p).all():
                 state.params_global, state.params_local = g, p
                 state.landmarks = pdm.project_planar(g, p)
+
+
+def _around_points(grey: Grey, points: Float32Array, reach: float) -> npt.NDArray[np.uint8]:
+    """Grey pixels that are valid around points (all x, then all y)."""
+    x, y = points.reshape(2, -1)
+    return around(
+        grey, float(x.min()) - reach, float(y.min()) - reach, float(x.max()) + reach, float(y.max()) + reach
+    )

@@ -9,10 +9,9 @@ import numpy.typing as npt
 
 from .._state import State, StateLike, StateReader, number
 from ..image import warp_affine_u8
+from ..picture import U8, Grey, around
 from .optimizer import FitState
 from .pdm import PDM
-
-Grey = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +26,7 @@ class FaceTemplate:
         px/mm at which matching is done, if the face is larger.
     """
 
-    pixels: Grey
+    pixels: U8
     scale: float
 
     @classmethod
@@ -86,13 +85,13 @@ class FaceTemplate:
         state.params_global = g
 
 
-def _cut(grey: Grey, x: int, y: int, w: int, h: int) -> tuple[Grey, tuple[int, int]]:
+def _cut(grey: Grey, x: int, y: int, w: int, h: int) -> tuple[U8, tuple[int, int]]:
     x0, y0 = min(max(x, 0), grey.shape[1]), min(max(y, 0), grey.shape[0])
     x1, y1 = min(max(x + w, x0), grey.shape[1]), min(max(y + h, y0), grey.shape[0])
-    return grey[y0:y1, x0:x1], (x0, y0)
+    return around(grey, x0, y0, x1, y1)[y0:y1, x0:x1], (x0, y0)
 
 
-def _resized(image: Grey, factor: float) -> Grey:
+def _resized(image: U8, factor: float) -> U8:
     if factor >= 1.0 or image.size == 0:
         return image
     size = (max(round(image.shape[1] * factor), 1), max(round(image.shape[0] * factor), 1))
@@ -101,11 +100,11 @@ def _resized(image: Grey, factor: float) -> Grey:
     return warp_affine_u8(image, [[fx, 0.0, 0.5 * fx - 0.5], [0.0, fy, 0.5 * fy - 0.5]], size)
 
 
-def _valid(region: Grey, template: Grey) -> tuple[int, int]:
+def _valid(region: U8, template: U8) -> tuple[int, int]:
     return region.shape[0] - template.shape[0] + 1, region.shape[1] - template.shape[1] + 1
 
 
-def _correlation(region: Grey, template: Grey) -> npt.NDArray[np.float64]:
+def _correlation(region: U8, template: U8) -> npt.NDArray[np.float64]:
     """Normalised correlation coefficient at every offset (``TM_CCOEFF_NORMED``)."""
     t = template.astype(np.float64) - template.mean()
     r = region.astype(np.float64)

@@ -30,10 +30,12 @@ F sample_area(const py::array_t<uint8_t>& grey, float x, float y, float a, float
 }
 
 // Fixed-point bilinear warp of 8-bit images under an inverse (output -> input) map, zero border: OpenCV's warpAffine.
-Array<uint8_t> warp_inverse_u8(const py::array_t<uint8_t>& image, py::array_t<double> matrix, int width, int height) {
+// The image may be a part of the input, whose first pixel is the input's (left, top).
+Array<uint8_t> warp_inverse_u8(const py::array_t<uint8_t>& image, py::array_t<double> matrix, int width, int height, int left, int top) {
     expect(image.ndim() == 3 && image.shape(2) >= 1 && image.shape(2) <= 4 && (image.shape(2) == 1 || image.strides(2) == 1),
            "image must be (rows, cols, channels) uint8");
     expect(image.shape(0) <= kLargestSide && image.shape(1) <= kLargestSide, "image sides must be at most 2^24 px");
+    expect(left >= 0 && top >= 0 && left <= kLargestSide && top <= kLargestSide, "a part begins inside the image");
     expect(matrix.size() == 6 && width > 0 && height > 0 && width <= 16384 && height <= 16384, "matrix (2, 3); size at most 16384");
     auto M = matrix.cast<py::array_t<double, py::array::c_style | py::array::forcecast>>();
     const double* m = M.data();
@@ -53,7 +55,7 @@ Array<uint8_t> warp_inverse_u8(const py::array_t<uint8_t>& image, py::array_t<do
         const int64_t X0 = fixed((m[1] * v + m[2]) * 1024.0) + 16, Y0 = fixed((m[4] * v + m[5]) * 1024.0) + 16;
         for (int u = 0; u < width; ++u) {
             const int X = clamp((X0 + ad[u]) >> 5), Y = clamp((Y0 + bd[u]) >> 5);
-            const int x = X >> 5, y = Y >> 5, fx = X & 31, fy = Y & 31;
+            const int x = (X >> 5) - left, y = (Y >> 5) - top, fx = X & 31, fy = Y & 31;
             uint8_t* q = o + (static_cast<size_t>(v) * width + u) * ch;
             if (x >= 0 && y >= 0 && x + 1 < cols && y + 1 < rows) {
                 const uint8_t* p = in + y * stride + x * step;
@@ -91,7 +93,7 @@ F sgemm(F a, F b) {
 void bind_image(py::module_& m) {
     m.def("to_grey", &to_grey);
     m.def("sample_area", &sample_area);
-    m.def("warp_inverse_u8", &warp_inverse_u8);
+    m.def("warp_inverse_u8", &warp_inverse_u8, "image"_a, "matrix"_a, "width"_a, "height"_a, "left"_a = 0, "top"_a = 0);
     m.def("sgemm", &sgemm);
 }
 

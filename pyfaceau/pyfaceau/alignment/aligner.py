@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyclnf.geometry import align_similarity
-from pyclnf.image import to_grey, warp_affine_u8
+from pyclnf.image import Frame, Picture, to_grey, warp_affine_u8
 from pyfaceau.alignment.face_mask import black_out, rasterise
 
 # OpenFace 2.2: Face_utils.cpp. Points that move little with expression; 30 (tip of the nose bridge) is not
@@ -113,7 +113,7 @@ class FaceAligner:
 
     def align(
         self,
-        frame: NDArray[np.uint8],
+        frame: Frame,
         landmarks: NDArray[np.float32],
         params_global: NDArray[np.float32],
     ) -> AlignedFace:
@@ -121,8 +121,8 @@ class FaceAligner:
 
         Parameters
         ----------
-        frame : ndarray of shape (H, W, 3), uint8
-            Colour image.
+        frame : ndarray of shape (H, W, 3), uint8, or Picture
+            Colour image; of a picture, only the part around the face is made.
         landmarks : ndarray of shape (68, 2), float32
             Detected landmarks, x and y in pixels.
         params_global : ndarray of shape (6,), float32
@@ -139,7 +139,9 @@ class FaceAligner:
         ValueError
             If the frame is not (H, W, 3) uint8, or the landmarks are not (68, 2) and finite.
         """
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        if not isinstance(frame, Picture) and (
+            frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8
+        ):
             raise ValueError(f"frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}")
         points = np.asarray(landmarks, np.float32)
         if points.shape != (N_POINTS, 2) or not np.isfinite(points).all():

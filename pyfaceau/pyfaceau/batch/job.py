@@ -59,6 +59,8 @@ class Setup:
     carry : bool
         Results travel back with the outcome instead of being written by the worker.
     suffix : {".csv", ".parquet"}
+    elsewhere : bool
+        The workers may be other machines than the one that began the batch.
     """
 
     options: AnalysisOptions
@@ -70,6 +72,7 @@ class Setup:
     go: str | None
     carry: bool
     suffix: str
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)

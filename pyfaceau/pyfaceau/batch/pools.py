@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -136,7 +137,7 @@ class DaskPool:
     """
 
     def __init__(self, setup: Setup, client: Any, *, owned: bool) -> None:
-        self._setup, self._client, self._owned = setup, client, owned
+        self._setup, self._client, self._owned = replace(setup, elsewhere=True), client, owned
         self._futures: dict[Any, Job] = {}
         self._count = 0
 

@@ -76,7 +76,10 @@ class Pulse:
     ) -> None:
         self._batch, self._go, self._every, self._note = batch, go, every, note
         self._sizes, self._total = sizes, max(1, sum(sizes.values()))
-        self._saved_at = self._looked_at = self._told_at = time.monotonic()
+        self._saved_at = self._told_at = time.monotonic()
+        self._looked_at = float(
+            "-inf"
+        )  # a batch that has stopped meanwhile is noticed before the first frame
         self._stop = False
         self.analysed = 0
         self._saved = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -113,7 +114,7 @@ def _analyse(job: Job, setup: Setup, work: Path, pulse: Pulse, identities: dict[
         try:
             identities[path] = identify(path, job.known.get(path), pulse.check)
         except VideoError as error:
-            failed[path] = str(error)
+            failed[path] = _not_seen(path) if setup.elsewhere and not os.path.exists(path) else str(error)
     mark = fingerprint(job, setup, identities)
     if mark == job.finished and not failed:
         return Outcome(job.key, "unchanged")
@@ -298,6 +299,14 @@ def _upload(files: Sequence[Path], target: str) -> None:
         part = f"{folder}/.{file.name}.{os.getpid()}.part"
         system.put_file(str(file), part)
         system.mv(part, f"{folder}/{file.name}")
+
+
+def _not_seen(path: str) -> str:
+    """Say that this worker has no such file, which those of a cluster often have not."""
+    return (
+        f"{path}: not there on the worker {socket.gethostname()}; the workers of a cluster need the videos under the "
+        "path that they have where the batch begins (a disk that all machines share)"
+    )
 
 
 def _all_failed(job: Job, why: str) -> tuple[VideoOutcome, ...]:

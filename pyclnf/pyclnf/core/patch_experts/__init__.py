@@ -1,6 +1,6 @@
 """Patch experts: how likely is each landmark at each position around the current estimate."""
 
-from .base import LARGEST_WINDOW, MAP_PITCH, PatchExperts, nearest_view, new_maps
+from .base import LARGEST_WINDOW, MAP_PITCH, SUPPORT, PatchExperts, nearest_view, new_maps
 from .ccnf import CCNFExperts
 from .cen import CENExperts
 from .svr import SVRExperts
@@ -8,6 +8,7 @@ from .svr import SVRExperts
 __all__ = [
     "LARGEST_WINDOW",
     "MAP_PITCH",
+    "SUPPORT",
     "CCNFExperts",
     "CENExperts",
     "PatchExperts",
