@@ -30,7 +30,16 @@ SANITIZED = (
         "pyclnf/tests/test_kernel_sampling.py",
         "pyclnf/tests/test_kernel_shape.py",
         "pyclnf/tests/test_kernel_validator.py",
+        "pyclnf/tests/test_guards.py",
     ),
+    (
+        "pyfaceau/tests/au_stage/test_face_mask.py",
+        "pyfaceau/tests/au_stage/test_running_median.py",
+        "pyfaceau/tests/au_stage/test_prediction.py",
+        "pyfaceau/tests/au_stage/test_aligner.py",
+        "pyfaceau/tests/au_stage/test_analyser.py",
+    ),
+    ("tests/test_hostile_files.py",),
 )
 VARIABLE = "PYFACEAU_INSTRUCTION_SET"
 # What pip would fetch to build a package.
@@ -62,12 +71,11 @@ def tests(session):
 @nox.session
 def sanitize(session):
     """Run the kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer; needs GCC on Linux."""
-    session.install(
-        *BUILD, "numpy>=1.26", "pytest>=8", "hypothesis>=6", "opencv-python-headless>=4.8,<5", "scikit-image"
-    )
+    needed = ("numpy>=1.26", "pandas>=2.0", "opencv-python-headless>=4.8,<5", "scikit-image")
+    session.install(*BUILD, "cython>=3.0", "pytest>=8", "hypothesis>=6", *needed)
     # In a folder of its own: settings are remembered where a build was.
     settings = ("-C", "cmake.define.NATIVE_SANITIZE=address,undefined", "-C", "build-dir=build/sanitize")
-    session.install("--no-build-isolation", *settings, "./pyfhog", "./pymtcnn", "./pyclnf")
+    session.install("--no-build-isolation", *settings, "./pyfhog", "./pymtcnn", "./pyclnf", "./pyfaceau")
     # The sanitizer looks for C++'s exceptions when it starts, so the library that has them comes with it.
     libraries = [
         session.run("gcc", f"-print-file-name={name}", external=True, silent=True).strip()
@@ -81,6 +89,13 @@ def sanitize(session):
     }
     for files in SANITIZED:
         session.run("pytest", "-c", "pyproject.toml", "--rootdir", ".", *files, env=environment)
+
+
+@nox.session
+def fuzz(session):
+    """Fuzz the parsers of foreign files with Atheris: `nox -s fuzz -- [PARSER ...] --minutes 10`."""
+    session.install(*PACKAGES, "atheris>=3")
+    session.run("python", "tests/fuzz", *session.posargs)
 
 
 @nox.session

@@ -16,6 +16,7 @@ from resume_runs import result_bytes, table_bytes
 
 import pyfaceau.demo
 from pyfaceau import FullPythonAUPipeline
+from pyfaceau.checkpoint import read_checkpoint, write_checkpoint
 from pyfaceau.errors import CheckpointError
 from pyfaceau.video import open_video
 
@@ -153,6 +154,23 @@ def test_damaged_checkpoints_are_refused_in_one_way(pipeline, videos, tmp_path):
     rng = random.Random(1)
     for length in [0, 1, 100, *rng.sample(range(len(content)), 20)]:
         damaged.write_bytes(content[:length])
+        with pytest.raises(CheckpointError, match=r"damaged\.run"):
+            pipeline.resume(damaged)
+    header, arrays = read_checkpoint(tmp_path / "state.run")
+    part = header["parts"][0]
+    for change in (
+        *({"frames_done": value} for value in (float("inf"), None, "many")),
+        *(
+            {"parts": value}
+            for value in (7, [{}], [part | {"first_number": float("inf")}], [part | {"attrs": 1}])
+        ),
+        *({"include": ["nothing"]}, {"mode": 3}, {"frames": [1]}, {"frames": [2, 1]}, {"number_format": []}),
+    ):
+        write_checkpoint(damaged, header | change, arrays)
+        with pytest.raises(CheckpointError, match=r"damaged\.run"):
+            pipeline.resume(damaged)
+    for name in arrays:
+        write_checkpoint(damaged, header, arrays | {name: np.zeros((2, 0), np.int16)})
         with pytest.raises(CheckpointError, match=r"damaged\.run"):
             pipeline.resume(damaged)
     with pytest.raises(CheckpointError, match="no such file"):

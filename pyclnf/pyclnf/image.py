@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from . import _core
 
-LARGEST_SIDE = 16384  # px of a warped image
+LARGEST_SIDE = 8192  # px of a warped image; one of this size takes seconds
 
 
 @runtime_checkable
@@ -72,9 +72,6 @@ def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if not isinstance(image, np.ndarray):
         raise TypeError(f"image must be a NumPy array, got {type(image).__name__}")
     image = np.asarray(image)  # not numpy.matrix, which stays two-dimensional whatever is done to it
-    image = np.asarray(
-        image
-    )  # a numpy.matrix has two axes even after indexing, which the code below does not expect
     if image.size == 0:
         raise ValueError(
             f"image is empty (shape {image.shape}): was it read from a file that does not exist?"
@@ -134,7 +131,7 @@ def warp_affine_u8(image: Frame, matrix: npt.ArrayLike, size: tuple[int, int]) -
     Raises
     ------
     ValueError
-        If a side of the output is not between 1 and 16384 px.
+        If a side of the output is not between 1 and 8192 px.
     """
     m = np.asarray(matrix, dtype=np.float64).reshape(2, 3)
     width, height = (int(n) for n in size)

@@ -11,7 +11,12 @@ from typing import Literal
 
 from .choice import warn_of_choice
 from .errors import INSTALL_COMMAND, MissingModelError
-from .io.description import read_model_description, read_submodel_description
+from .io.description import (
+    ModelDescription,
+    read_model_description,
+    read_part_description,
+    read_submodel_description,
+)
 from .manifest import package_manifest
 from .open_eyes import eyes_file
 from .store import ModelStore
@@ -226,15 +231,23 @@ def landmark_files(main: PathLike) -> list[Path]:
     -------
     list of Path
         Absolute, each file once; files that are only named but do not exist are included.
+
+    Raises
+    ------
+    MissingModelError, ModelFileError
+        A description is missing or malformed.
     """
-    model = read_model_description(main)
+    return once(_files_of(read_model_description(main)))
+
+
+def _files_of(model: ModelDescription) -> list[Path]:
     sub = read_submodel_description(model.landmark_detector)
     files = [model.path, sub.path, sub.pdm, *sub.ccnf, *sub.cen, *sub.svr]
     optional = (sub.early_termination, model.validator, eyes_file(model.path))
     files += [path for path in optional if path is not None]
     for part in model.parts:
-        files += landmark_files(part.path)
-    return once(files)
+        files += _files_of(read_part_description(part.path))
+    return files
 
 
 def once(files: Iterable[Path]) -> list[Path]:

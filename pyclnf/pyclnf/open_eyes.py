@@ -9,10 +9,7 @@ the gaze can be trusted. Everything is a handful of NumPy products.
 from __future__ import annotations
 
 import functools
-import io
-import math
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +17,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ModelFileError
+from .errors import MissingModelError, ModelFileError
 from .geometry import euler_to_matrix
 from .image import Frame, part_of
+from .io.archive import read_archive
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
@@ -37,7 +35,6 @@ OUTPUTS: Final = 2 + 2 * POINTS + 2  # gaze, points, opening, logit of the confi
 POINT_UNIT: Final = 10.0  # window px that a point's output of 1 means
 OPENING_UNIT: Final = 10.0  # mm that an opening's output of 1 means
 _SMALLEST_SPREAD = 1.0  # grey levels: a window flatter than this is not stretched
-_LARGEST_ARRAY = 4 << 20  # bytes of one weight array
 _ARRAYS = (
     "conv1",
     "bias1",
@@ -223,17 +220,12 @@ class OpenEyes:
     def from_file(cls, path: str | os.PathLike[str]) -> OpenEyes:
         """Read a network; ModelFileError if the file is not one."""
         try:
-            with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-                # sizes before anything is allocated
-                if any(entry.file_size > _LARGEST_ARRAY for entry in archive.infolist()):
-                    raise ValueError("an array is too large")
-                arrays = {}
-                there = {entry.filename for entry in archive.infolist()}
-                for name in _ARRAYS:
-                    if f"{name}.npy" in there:
-                        arrays[name] = _array(archive.read(f"{name}.npy"))
-            return cls(arrays)
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+            return cls(read_archive(path, _ARRAYS))
+        except FileNotFoundError:
+            raise MissingModelError([path]) from None
+        except OSError as error:
+            raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
+        except ValueError as error:
             raise ModelFileError(path, 0, f"not an eye network: {error}") from error
 
     def outputs(self, windows: Float32Array, heads: Float32Array) -> Float32Array:
@@ -360,20 +352,6 @@ def _turn_to(ray: Float64Array) -> Float64Array:
     x, y, z = ray
     k = 1.0 / (1.0 + z)
     return np.array([[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]])
-
-
-def _array(content: bytes) -> npt.NDArray[Any]:
-    """Array of floating point in the bytes of a .npy file; its size is checked against them first."""
-    stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("an array is in an unknown form")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    if dtype.kind != "f" or fortran:
-        raise ValueError("an array is not of floating point by rows")
-    rest = content[stream.tell() :]
-    if math.prod(shape) * dtype.itemsize != len(rest):
-        raise ValueError("an array is cut off")
-    return np.frombuffer(rest, dtype).reshape(shape)
 
 
 def joint_directions(gaze: Float64Array, confidence: Float64Array, share: float) -> Float64Array:

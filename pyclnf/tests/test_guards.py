@@ -156,9 +156,9 @@ def test_warps_that_are_not_finite_are_black(matrix: object, shape: tuple[int, .
     assert not out.any()
 
 
-@pytest.mark.parametrize("size", [(0, 4), (4, -1), (16385, 4)])
+@pytest.mark.parametrize("size", [(0, 4), (4, -1), (8193, 4)])
 def test_warps_to_impossible_sizes_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="from 1 to 16384 px"):
+    with pytest.raises(ValueError, match="from 1 to 8192 px"):
         warp_affine_u8(FACE, np.eye(2, 3), size)
 
 

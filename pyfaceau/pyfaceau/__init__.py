@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pyfaceau.pipeline import FullPythonAUPipeline
     from pyfaceau.plots import plot_table
     from pyfaceau.quality import UnitQuality, model_quality
+    from pyfaceau.report import write_batch_report, write_report
     from pyfaceau.result import FrameResult
     from pyfaceau.run import AnalysisRun
 
@@ -104,7 +105,9 @@ _HOMES = {
     "process_videos": "migration",
     "read_hog": "output",
     "read_openface_csv": "output",
+    "write_batch_report": "report",
     "write_overlay": "overlay",
+    "write_report": "report",
     "read_results": "batch",
     "read_table": "findings",
     "run_batch": "batch",
@@ -162,7 +165,9 @@ __all__ = [
     "read_results",
     "read_table",
     "run_batch",
+    "write_batch_report",
     "write_overlay",
+    "write_report",
 ]
 
 

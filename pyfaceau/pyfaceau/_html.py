@@ -146,14 +146,25 @@ def _picture(result: FrameResult) -> str:
         cv2.circle(image, (round(x * 16), round(y * 16)), 28, _LANDMARK, -1, cv2.LINE_AA, 4)
     return (
         f'<img width="{_SIDE}" height="{_SIDE}" alt="aligned face with landmarks" '
-        f'src="data:image/jpeg;base64,{_jpeg(image)}">'
+        f'src="{jpeg_address(image)}">'
     )
 
 
-def _jpeg(image: npt.NDArray[np.uint8]) -> str:
+def jpeg_address(image: npt.NDArray[np.uint8]) -> str:
+    """Return a picture as the ``data:`` address of a JPEG.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3), uint8
+        BGR.
+
+    Returns
+    -------
+    str
+    """
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 88])
     assert done
-    return base64.b64encode(data.tobytes()).decode("ascii")
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
 
 
 def _bars(result: FrameResult) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import zipfile
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from pyclnf.io import atomic_write
+from pyclnf.io import atomic_write, read_archive
 
 from .errors import CheckpointError
 from .state import State, as_text, from_text
@@ -68,34 +67,16 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[dict[str, Any], State
     """
     path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            arrays = {name.removesuffix(".npy"): _read_array(archive, name) for name in names}
-        header = json.loads(from_text(arrays.pop(_HEADER)))
+        arrays = read_archive(path)
+        text = arrays.pop(_HEADER)
+        if text.dtype != np.uint8 or text.ndim != 1:
+            raise ValueError("its header is no text")
+        header = json.loads(from_text(text))
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file") from error
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+    # RecursionError: of lists in lists, which no saved run has.
+    except (OSError, KeyError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a saved run, or damaged ({error})") from error
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         raise CheckpointError(f"{path}: saved by another version of pyfaceau; analyse the video anew")
     return header, arrays
-
-
-def _read_array(archive: zipfile.ZipFile, name: str) -> Any:
-    info = archive.getinfo(name)
-    if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-        raise ValueError(f"{name} is compressed")
-    stream = io.BytesIO(archive.read(info))
-    version = npy.read_magic(stream)
-    if version != (1, 0):
-        raise ValueError(f"{name} has version {version}")
-    shape, fortran, dtype = npy.read_array_header_1_0(stream)
-    data = stream.getbuffer()[stream.tell() :]
-    if dtype.hasobject or fortran or any(n < 0 for n in shape):
-        raise ValueError(f"{name} is not a plain array")
-    count = 1
-    for n in shape:
-        count *= n  # Python integers: no overflow
-    if count * dtype.itemsize != len(data):
-        raise ValueError(f"{name} holds {len(data)} bytes, its header says {count * dtype.itemsize}")
-    return np.frombuffer(data, dtype).reshape(shape).copy()

@@ -58,11 +58,15 @@ class Overlay:
     codec : str
         "H.264", which every browser plays, or "MPEG-4 Part 2".
     frames : int
+    sound : str
+        What became of the video's sound: "copied", "encoded as AAC", "left out" where there is no FFmpeg program to
+        take it over, or empty where there is none.
     """
 
     path: Path
     codec: str
     frames: int
+    sound: str = ""
 
     @property
     def advice(self) -> str:
@@ -170,17 +174,24 @@ def write_overlay(
     """
     if "frame" not in table:
         raise ValueError("the table has no column 'frame'; is it a result of pyfaceau?")
-    rows = _Rows(table, None if shapes is None else shapes.part(part))
+    rows = TableFaces(table, None if shapes is None else shapes.part(part))
     turn = int(rows.attrs.get("rotated") or 0)
     opened = open_video(source, rotate=turn) if isinstance(source, (str, os.PathLike)) else source
+    sound_of = Path(source) if isinstance(source, (str, os.PathLike)) else None
     try:
-        return _write(opened, rows, Path(path), progress)
+        return _write(opened, rows, Path(path), progress, sound_of)
     finally:
         if opened is not source:
             opened.close()
 
 
-def _write(source: FrameSource, rows: _Rows, path: Path, progress: bool | ProgressCallback) -> Overlay:
+def _write(
+    source: FrameSource,
+    rows: TableFaces,
+    path: Path,
+    progress: bool | ProgressCallback,
+    sound_of: Path | None,
+) -> Overlay:
     encoder: VideoEncoder | None = None
     frames = 0
     fps = source.fps / rows.every
@@ -193,7 +204,7 @@ def _write(source: FrameSource, rows: _Rows, path: Path, progress: bool | Progre
                     continue
                 if encoder is None:
                     canvas = _Canvas(frame.image, rows, Path(source.name).name)
-                    encoder = VideoEncoder(path, fps, canvas.size)
+                    encoder = VideoEncoder(path, fps, canvas.size, sound_of)
                 encoder.write(canvas.draw(frame.image, frame.number, (frame.number - 1) / source.fps))
                 frames += 1
                 report(frame.number, rows.last)
@@ -204,11 +215,11 @@ def _write(source: FrameSource, rows: _Rows, path: Path, progress: bool | Progre
     if encoder is None:
         raise ValueError(f"{path}: the table has no rows, so there is nothing to draw")
     encoder.close()
-    return Overlay(path, encoder.codec, frames)
+    return Overlay(path, encoder.codec, frames, encoder.sound)
 
 
 @dataclass(frozen=True, eq=False)
-class _Face:
+class TableFace:
     """A row as `draw_face` takes it."""
 
     panel: FacePanel
@@ -217,11 +228,28 @@ class _Face:
     pose: npt.NDArray[np.float64]
     gaze: Gaze | None
 
+    def moved(self, scale: float, offset: Floats) -> TableFace:
+        """Return the face as it is in a picture that is `scale` times as large and then moved by `offset` px."""
+        gaze = self.gaze
+        if gaze is not None:
+            planar = ((gaze.landmarks + 0.5) * scale - 0.5 + offset).astype(np.float32)
+            gaze = Gaze(gaze.directions, gaze.angles, planar, gaze.landmarks_3d)
+        landmarks = ((self.landmarks + 0.5) * scale - 0.5 + offset).astype(np.float32)
+        return TableFace(self.panel, self.confidence, landmarks, self.pose, gaze)
 
-class _Rows:
-    """The table, by frame."""
 
-    def __init__(self, table: pd.DataFrame, shapes: Floats | None) -> None:
+class TableFaces:
+    """What is drawn of a table, by frame.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With a column ``frame``.
+    shapes : ndarray, optional
+        Rows of `FaceShapes`, used instead of the table's geometry.
+    """
+
+    def __init__(self, table: pd.DataFrame, shapes: Floats | None = None) -> None:
         self.attrs: dict[str, Any] = {str(key): value for key, value in table.attrs.items()}
         self._frames = table["frame"].to_numpy(np.int64)
         n = len(table)
@@ -252,7 +280,7 @@ class _Rows:
         """Panels that are needed at the same time."""
         return min(_MOST_PANELS, 1 + max(self.slots.values(), default=0))
 
-    def faces(self, frame: int) -> Iterator[tuple[int, _Face]]:
+    def faces(self, frame: int) -> Iterator[tuple[int, TableFace]]:
         """Yield slot and face of each row of a frame."""
         for row in self._index.get(frame, ()):
             face_id = int(self._face_ids[row])
@@ -265,7 +293,7 @@ class _Rows:
             )
             pose = self._geometry["pose"][row].astype(np.float64)
             landmarks = self._geometry["landmarks"][row].reshape(2, N_LANDMARKS).T.astype(np.float32)
-            yield self.slots[face_id], _Face(panel, panel.confidence, landmarks, pose, self._gaze(row))
+            yield self.slots[face_id], TableFace(panel, panel.confidence, landmarks, pose, self._gaze(row))
 
     def time(self, frame: int) -> float:
         """Time stamp of a frame in the table; NaN if it has no row."""
@@ -310,11 +338,11 @@ class _Rows:
 class _Canvas:
     """The picture with its margin, laid out once for the whole video."""
 
-    def __init__(self, first: BGRImage, rows: _Rows, name: str) -> None:
+    def __init__(self, first: BGRImage, rows: TableFaces, name: str) -> None:
         self._rows = rows
         height, width = first.shape[:2]
         self._frame_size = (width, height)
-        camera = _camera(rows.attrs, width, height)
+        camera = camera_of(rows.attrs, width, height)
         self._depth, (left, top, right, bottom) = _room_for_boxes(rows.poses(), camera, width, height)
         whole = (width + left + right, height + top + bottom)
         least = _HEIGHTS[0] if rows.n_slots <= _FEW_FACES else _HEIGHTS[1]
@@ -323,12 +351,7 @@ class _Canvas:
         self._left, self._top = round(left * scale), round(top * scale)
         self._inner = (round(width * scale), round(height * scale))
         self._picture = (2 * math.ceil(whole[0] * scale / 2), 2 * math.ceil(whole[1] * scale / 2))
-        self._camera = Camera(
-            camera.fx * scale,
-            camera.fy * scale,
-            (camera.cx + 0.5) * scale - 0.5 + self._left,
-            (camera.cy + 0.5) * scale - 0.5 + self._top,
-        )
+        self._camera = moved_camera(camera, scale, self._left, self._top)
         self._unit = max(min(self._inner) / 480, 0.5)
         self._margin = Margin(self._picture[1], rows.n_slots, rows.units, rows.hints)
         self.size = (self._picture[0] + self._margin.width, self._picture[1])
@@ -378,18 +401,12 @@ class _Canvas:
             return f"{more} more face{'s' * (more > 1)} without a panel"
         return "" if self._final else "values as predicted: no final pass"
 
-    def _face(self, picture: BGRImage, face: _Face, slot: int, numbered: bool) -> None:
-        scale, offset = self._scale, np.array([self._left, self._top])
-        landmarks = ((face.landmarks + 0.5) * scale - 0.5 + offset).astype(np.float32)
-        gaze = face.gaze
-        if gaze is not None:
-            planar = ((gaze.landmarks + 0.5) * scale - 0.5 + offset).astype(np.float32)
-            gaze = Gaze(gaze.directions, gaze.angles, planar, gaze.landmarks_3d)
+    def _face(self, picture: BGRImage, face: TableFace, slot: int, numbered: bool) -> None:
+        moved = face.moved(self._scale, np.array([self._left, self._top]))
         colour = FACE_COLOURS[slot % len(FACE_COLOURS)]
-        moved = _Face(face.panel, face.confidence, landmarks, face.pose, gaze)
         draw_face(picture, moved, self._camera, self._unit, colour, self._depth)
         if numbered:
-            _label(picture, str(face.panel.face_id), landmarks, self._unit, colour)
+            _label(picture, str(face.panel.face_id), moved.landmarks, self._unit, colour)
 
 
 def _label(
@@ -410,12 +427,18 @@ def _label(
     cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 2, cv2.LINE_AA)
 
 
-def _camera(attrs: Mapping[str, Any], width: int, height: int) -> Camera:
+def camera_of(attrs: Mapping[str, Any], width: int, height: int) -> Camera:
     """Camera that the pose was computed with, as the table remembers it."""
     known = attrs.get("camera")
     if isinstance(known, Mapping) and {"fx", "fy", "cx", "cy"} <= set(known):
         return Camera(*(float(known[name]) for name in ("fx", "fy", "cx", "cy")))
     return Camera.for_size(width, height)
+
+
+def moved_camera(camera: Camera, scale: float, left: float, top: float) -> Camera:
+    """Return the camera of a picture that is `scale` times as large and then moved by `left` and `top` px."""
+    centre = ((camera.cx + 0.5) * scale - 0.5 + left, (camera.cy + 0.5) * scale - 0.5 + top)
+    return Camera(camera.fx * scale, camera.fy * scale, *centre)
 
 
 def _room_for_boxes(

@@ -121,6 +121,10 @@ class AnalysisRun:
             self.groups = engine.available(self.asked_groups)
         if number_format is None:
             number_format = engine.options.number_format if include is None else format_of(include)
+        if number_format not in get_args(NumberFormat):
+            raise ValueError(
+                f"number_format must be one of {', '.join(get_args(NumberFormat))}, got {number_format!r}"
+            )
         self.number_format: NumberFormat = number_format
         self.frames_done = 0
         self.baseline = baseline

@@ -77,7 +77,7 @@ def resume_run(
                 part.table.restore(part_of(arrays, f"part.{number}."))
             run.parts.append(part)
         run.frames_done = int(header["frames_done"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: cannot go on here: {error}") from error
     return run
 

@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from browsing import chromium
+
+__all__ = ["chromium", "shared"]
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from made_up_results import INTENSITIES, PRESENCES, SIZE, made_up_image, made_up_result
+from typer.testing import CliRunner
 
+from pyfaceau.cli.app import app
 from pyfaceau.errors import OutputError
 from pyfaceau.output import ResultTable, encoding
 from pyfaceau.output.encoding import VideoEncoder
@@ -206,3 +211,59 @@ def test_overlay_is_an_mp4_or_an_error(tmp_path):
         write_overlay(source(), table_of(results()), tmp_path / "o.avi")
     with pytest.raises(ValueError, match="no column 'frame'"):
         write_overlay(source(), pd.DataFrame({"a": [1]}), tmp_path / "o.mp4")
+
+
+def _with_sound(path, program: str, codec: str) -> Path:
+    """A video of `FRAMES` frames at 5 frames/s, with a tone."""
+    for number in range(1, FRAMES + 1):
+        cv2.imwrite(str(path.with_name(f"frame{number}.png")), made_up_image(number))
+    command = [
+        program,
+        "-loglevel",
+        "error",
+        "-y",
+        "-framerate",
+        "5",
+        "-i",
+        str(path.with_name("frame%d.png")),
+    ]
+    tone = ["-f", "lavfi", "-i", f"sine=440:duration={FRAMES / 5}"]
+    subprocess.run([*command, *tone, "-c:v", "mpeg4", "-c:a", codec, "-ar", "44100", str(path)], check=True)
+    return path
+
+
+@pytest.mark.parametrize(("codec", "said"), [("aac", "copied"), ("pcm_s16le", "encoded as AAC")])
+def test_the_command_keeps_the_sound(tmp_path, codec, said):
+    program = encoding.ffmpeg_program()
+    if program is None:
+        pytest.skip("needs FFmpeg (pip install imageio-ffmpeg)")
+    video = _with_sound(tmp_path / "-odd: name.mkv", program[0], codec)
+    table_of(results()).to_parquet(tmp_path / "r.parquet")
+    arguments = [
+        "overlay",
+        "-o",
+        str(tmp_path / "o.mp4"),
+        "-q",
+        "--",
+        str(video),
+        str(tmp_path / "r.parquet"),
+    ]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert f"sound {said}" in done.stdout
+    told = subprocess.run([program[0], "-i", str(tmp_path / "o.mp4")], capture_output=True, text=True).stderr
+    assert "Video: h264" in told
+    assert "Audio: aac" in told
+    assert len(frames_of(tmp_path / "o.mp4")) == FRAMES
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 2
+    assert "--force" in again.output
+
+
+def test_a_video_without_sound_has_none_in_its_overlay(tmp_path):
+    encoder = VideoEncoder(tmp_path / "v.mp4", 5, SIZE[::-1])
+    for number in range(1, FRAMES + 1):
+        encoder.write(made_up_image(number))
+    encoder.close()
+    done = write_overlay(tmp_path / "v.mp4", table_of(results()), tmp_path / "o.mp4")
+    assert done.sound == ("" if encoding.ffmpeg_program() else "left out")

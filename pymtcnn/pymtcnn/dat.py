@@ -79,7 +79,13 @@ class _Cursor:
         if rows < 1 or columns < 1:
             raise self.fail(f"{what} has size {rows} x {columns}; the file is damaged", start)
         values = self.array(_MATRIX_TYPES[code], rows * columns, f"{what} ({rows} x {columns})")
-        return np.ascontiguousarray(values, np.float32).reshape(rows, columns)
+        return _single(values).reshape(rows, columns)
+
+
+def _single(values: NDArray[Any]) -> Float32:
+    """Convert to single precision; what does not fit becomes infinite, which no network may have."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(values, np.float32)
 
 
 def _read_convolution(cursor: _Cursor) -> Convolution:
@@ -101,7 +107,7 @@ def _read_convolution(cursor: _Cursor) -> Convolution:
         where = start + int(differs[0]) * record.itemsize
         raise cursor.fail("kernel with another header than the first one", where)
     kernels = records["values"].reshape(inputs, outputs, rows, columns).swapaxes(0, 1)
-    return Convolution(np.ascontiguousarray(kernels, np.float32), bias)
+    return Convolution(_single(kernels), bias)
 
 
 def _read_max_pool(cursor: _Cursor) -> MaxPool:
@@ -143,8 +149,8 @@ def _read_bytes(path: Path, limit: int) -> bytes:
         if size > limit:
             raise WeightsError(path, f"{size} bytes, far more than expected; is this the right file?")
         return path.read_bytes()
-    except OSError as error:
-        reason = f"cannot be read ({error.strerror or error})"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
         remedy = "give the folder that holds OpenFace's PNet.dat, RNet.dat and ONet.dat"
         raise WeightsError(path, f"{reason}; {remedy}") from error
 

@@ -243,3 +243,11 @@ def test_packaged_weights_equal_openfaces_bit_by_bit(openface_folder: Path, weig
     original = load_weights(openface_folder)
     for name, network in networks(original).items():
         assert_same(network, networks(weights)[name])
+
+
+@pytest.mark.parametrize("name", ["P\0Net.dat", "a" * 300, "/dev/zero"])
+def test_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "MTCNN_detector.txt"
+    path.write_text(f"PNet {name}\nRNet RNet.dat\nONet ONet.dat\n")
+    with pytest.raises(WeightsError, match=r"cannot be read|not a file"):
+        load_weights(path)

@@ -16,11 +16,13 @@ from ..errors import ModelFileError
 from ..io import (
     EarlyTermination,
     FitFactors,
+    ModelDescription,
     SubModelDescription,
     read_ccnf,
     read_cen,
     read_early_termination,
     read_model_description,
+    read_part_description,
     read_submodel_description,
     read_svr,
 )
@@ -113,7 +115,10 @@ class LandmarkModel:
         pyclnf.errors.ModelFileError
             If a file is truncated or malformed, or its parts do not fit together.
         """
-        description = read_model_description(path)
+        return cls._load(read_model_description(path))
+
+    @classmethod
+    def _load(cls, description: ModelDescription) -> LandmarkModel:
         sub = read_submodel_description(description.landmark_detector)
         pdm = PDM.from_file(sub.pdm)
         scales = _load_scales(sub)
@@ -144,7 +149,7 @@ class LandmarkModel:
         for d in description.parts:
             if d.name not in PART_PARAMETERS:
                 raise ModelFileError(description.path, 0, f"unknown part {d.name!r}")
-            model = cls.load(d.path)
+            model = cls._load(read_part_description(d.path))
             whole, part = (frozen(column, np.intp) for column in d.pairs.T)
             if (
                 whole.min() < 0
@@ -185,9 +190,23 @@ def _load_scales(sub: SubModelDescription) -> tuple[PatchExperts, ...]:
     # CEN over CCNF over SVR where a description names several kinds. OpenFace 2.2: Patch_experts.cpp
     if sub.cen:
         cen = [read_cen(f) for f in sub.cen]
+        last = cen[-1]
+        for file, scale in zip(sub.cen, cen, strict=True):
+            if scale.visibility.shape != last.visibility.shape:
+                raise ModelFileError(file, 0, f"it has other views or landmarks than {sub.cen[-1].name}")
         # One mirror table serves all scales: that of the last file.
-        return tuple(CENExperts(d, cen[-1].mirror_landmarks, cen[-1].mirror_views) for d in cen)
+        mirrors = last.mirror_landmarks, last.mirror_views
+        return tuple(_usable(f, CENExperts, d, *mirrors) for f, d in zip(sub.cen, cen, strict=True))
     if sub.ccnf:
         ccnf = [read_ccnf(f) for f in sub.ccnf]
-        return tuple(CCNFExperts(d, ccnf[-1].sigma_components) for d in ccnf)
-    return tuple(SVRExperts(read_svr(f)) for f in sub.svr)
+        sigmas = ccnf[-1].sigma_components
+        return tuple(_usable(f, CCNFExperts, d, sigmas) for f, d in zip(sub.ccnf, ccnf, strict=True))
+    return tuple(_usable(f, SVRExperts, read_svr(f)) for f in sub.svr)
+
+
+def _usable(file: Path, make: Callable[..., PatchExperts], *data: object) -> PatchExperts:
+    """Make experts, or say what about their file cannot be used."""
+    try:
+        return make(*data)
+    except ValueError as error:
+        raise ModelFileError(file, None, str(error)) from error

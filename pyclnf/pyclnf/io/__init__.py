@@ -1,5 +1,6 @@
 """OpenFace's model files, parsed and checked into typed, immutable objects."""
 
+from .archive import read_archive
 from .atomic import atomic_write
 from .binary import BinaryReader, BinaryWriter
 from .ccnf import CCNFExpert, CCNFFile, read_ccnf
@@ -12,6 +13,7 @@ from .description import (
     SubModelDescription,
     read_early_termination,
     read_model_description,
+    read_part_description,
     read_submodel_description,
 )
 from .pdm import PDMFile, read_pdm, write_pdm
@@ -58,10 +60,12 @@ __all__ = [
     "ValidatorFile",
     "ValidatorView",
     "atomic_write",
+    "read_archive",
     "read_ccnf",
     "read_cen",
     "read_early_termination",
     "read_model_description",
+    "read_part_description",
     "read_pdm",
     "read_submodel_description",
     "read_svr",

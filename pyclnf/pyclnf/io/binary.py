@@ -12,8 +12,9 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import MissingModelError, ModelFileError
+from ..errors import ModelFileError
 from .atomic import atomic_write
+from .regular import open_regular
 
 # OpenCV's one-channel type codes. 7 is CV_16F, which OpenFace itself never writes: our compact packs do.
 MATRIX_TYPES: dict[int, np.dtype[Any]] = {
@@ -25,6 +26,16 @@ MATRIX_TYPES: dict[int, np.dtype[Any]] = {
 }
 _CODE_OF = {dtype.newbyteorder("=").name: code for code, dtype in MATRIX_TYPES.items()}
 _HEADER = struct.Struct("<iii")
+
+
+def fitting(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any] | None:
+    """Convert values of a file to the type that a model uses; None if they would turn into others."""
+    if values.dtype == dtype:
+        return values
+    with np.errstate(all="ignore"):
+        converted = values.astype(dtype)
+    fits = np.array_equal(converted, values) if dtype.kind == "i" else np.isfinite(converted).all()
+    return converted if fits else None
 
 
 class BinaryReader:
@@ -49,17 +60,16 @@ class BinaryReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.offset = 0
-        try:
-            with self.path.open("rb") as stream:
-                self._size = os.fstat(stream.fileno()).st_size
+        with open_regular(self.path) as stream:
+            self._size = os.fstat(stream.fileno()).st_size
+            try:
                 # An empty file cannot be mapped.
                 self._data: bytes | mmap.mmap = (
                     mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if self._size else b""
                 )
-        except FileNotFoundError:
-            raise MissingModelError([self.path]) from None
-        except OSError as error:
-            raise ModelFileError(self.path, None, f"cannot be read ({error.strerror or error})") from error
+            except OSError as error:
+                reason = f"cannot be read ({error.strerror or error})"
+                raise ModelFileError(self.path, None, reason) from error
 
     @property
     def remaining(self) -> int:
@@ -119,6 +129,8 @@ class BinaryReader:
         rows: int | None = None,
         cols: int | None = None,
         what: str = "a matrix",
+        *,
+        finite: bool = True,
     ) -> npt.NDArray[Any]:
         """Read one binary matrix (i32 rows, cols, type; then the values, row-major).
 
@@ -130,6 +142,8 @@ class BinaryReader:
             Insist on these dimensions.
         what : str
             Name of the matrix for error messages.
+        finite : bool
+            Refuse NaN and infinity. Without it, the pages of a large matrix are not touched.
 
         Returns
         -------
@@ -150,18 +164,16 @@ class BinaryReader:
                 raise self.error(f"{what} has {found} {name}, expected {wanted}", start)
         values = self._array(stored, stored_rows * stored_cols, f"{what} ({stored_rows} x {stored_cols})")
         values = values.reshape(stored_rows, stored_cols)
+        if finite and stored.kind == "f" and not np.isfinite(values).all():
+            raise self.error(f"{what} holds values that are not finite", start)
         return values if dtype is None else self._converted(values, np.dtype(dtype), what, start)
 
     def _converted(
         self, values: npt.NDArray[Any], dtype: np.dtype[Any], what: str, start: int
     ) -> npt.NDArray[Any]:
         """Convert to the type that the model uses, unless values would turn into others."""
-        if values.dtype == dtype:
-            return values
-        with np.errstate(all="ignore"):
-            converted = values.astype(dtype)
-        fits = np.array_equal(converted, values) if dtype.kind == "i" else np.isfinite(converted).all()
-        if not fits:
+        converted = fitting(values, dtype)
+        if converted is None:
             raise self.error(f"{what} holds values that do not fit into {dtype}", start)
         return converted
 

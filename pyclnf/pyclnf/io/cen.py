@@ -124,7 +124,8 @@ def _read_expert(reader: BinaryReader) -> CENExpert:
         activation = reader.i32("a layer's activation")
         bias = reader.vector(np.float32, None, "a layer's bias")
         inputs = len(layers[-1].bias) if layers else width * height + 1
-        weight = reader.matrix(np.float32, bias.size, inputs, "a layer's weights")
+        # Of 430 MB only the pages that are used are read; a fit with weights that are not finite fails.
+        weight = reader.matrix(np.float32, bias.size, inputs, "a layer's weights", finite=False)
         layers.append(DenseLayer(activation, bias, weight))
     if layers and layers[-1].bias.size != 1:
         raise reader.error(f"an expert ends in {layers[-1].bias.size} outputs, expected 1", start)

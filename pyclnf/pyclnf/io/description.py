@@ -55,6 +55,7 @@ CECLM_FACTORS = FitFactors(1.5, 0.9)
 # OpenFace knows CE-CLM by the name of its file. OpenFace 2.2: LandmarkDetectorParameters.cpp
 _CECLM_NAME = "main_ceclm_general"
 _FACTOR_NAMES = {"sigma_factor": "sigma", "regularisation_factor": "regularisation"}
+_MOST_FILES = 16  # of one kind in a sub-model; OpenFace's have four scales
 _FACTOR_RANGE = (0.01, 100.0)
 
 
@@ -181,12 +182,37 @@ def read_model_description(path: str | os.PathLike[str]) -> ModelDescription:
         elif key == "DetectionValidator":
             validator = target
         else:
-            parts.append(PartDescription(target, *_part_fields(path, offset, words[1:])))
+            part = PartDescription(target, *_part_fields(path, offset, words[1:]))
+            if any(part.name == other.name for other in parts):
+                raise ModelFileError(path, offset, f"a second part {part.name}")
+            parts.append(part)
     if detector is None:
         raise ModelFileError(path, None, "no LandmarkDetector line: this is not a main model description")
     if fit is None:
         fit = CECLM_FACTORS if path.stem == _CECLM_NAME else FitFactors()
     return ModelDescription(path, detector, tuple(parts), validator, fit)
+
+
+def read_part_description(path: str | os.PathLike[str]) -> ModelDescription:
+    """Read the main description of a part, which must not have parts in turn.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    ModelDescription
+
+    Raises
+    ------
+    MissingModelError, ModelFileError
+        As of `read_model_description`; or the part has parts.
+    """
+    description = read_model_description(path)
+    if description.parts:
+        raise ModelFileError(path, None, "a part of a model has parts of its own")
+    return description
 
 
 def _fit_factors(path: Path, offset: int, words: list[str]) -> FitFactors:
@@ -245,6 +271,8 @@ def read_submodel_description(path: str | os.PathLike[str]) -> SubModelDescripti
             if not rest:
                 raise ModelFileError(path, offset, f"{key} names no file")
             files[key].append(path.parent / rest)
+            if len(files[key]) > _MOST_FILES:
+                raise ModelFileError(path, offset, f"more than {_MOST_FILES} files under {key}")
     if not files["PDM"]:
         raise ModelFileError(path, None, "no PDM line: this is not a sub-model description")
     if not (files["PatchesCCNF"] or files["PatchesCEN"] or files["PatchesIntensity"]):

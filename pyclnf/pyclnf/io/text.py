@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import MissingModelError, ModelFileError
+from ..errors import ModelFileError
+from .binary import fitting
+from .regular import open_regular
 
 _TOKEN = re.compile(rb"^#[^\n]*|(\S+)", re.MULTILINE)
+_LARGEST_FLOAT32, _LARGEST_FLOAT64 = (float(np.finfo(kind).max) for kind in (np.float32, np.float64))
 # OpenCV's type codes. Type 0 (bytes written as characters) exists in the format but in no known file.
 _TEXT_TYPES: dict[int, type[np.generic]] = {4: np.int32, 5: np.float32, 6: np.float64}
 
 
 def read_text_file(path: str | os.PathLike[str]) -> bytes:
     """Read a whole model text file, or raise this package's errors."""
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise MissingModelError([path]) from None
-    except OSError as error:
-        raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
+    with open_regular(path) as stream:
+        try:
+            return stream.read()
+        except OSError as error:
+            raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
 
 
 class TextReader:
@@ -45,21 +48,24 @@ class TextReader:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        data = read_text_file(path)
-        matches = [match for match in _TOKEN.finditer(data) if match.group(1) is not None]
-        self._tokens = [match.group(1) for match in matches]
-        self._offsets = [match.start() for match in matches] + [len(data)]
+        self._data = read_text_file(path)
+        # First and last byte of each token: an object for each would take many times the file.
+        self._starts, self._ends = array("q"), array("q")
+        for match in _TOKEN.finditer(self._data):
+            if match.start(1) >= 0:
+                self._starts.append(match.start(1))
+                self._ends.append(match.end(1))
         self._next = 0
 
     @property
     def remaining(self) -> int:
         """Tokens not read yet."""
-        return len(self._tokens) - self._next
+        return len(self._starts) - self._next
 
     @property
     def offset(self) -> int:
         """Byte offset of the next token (of the file's end after the last one)."""
-        return self._offsets[self._next]
+        return self._starts[self._next] if self.remaining else len(self._data)
 
     def error(self, reason: str, offset: int | None = None) -> ModelFileError:
         """Build (not raise) the error for `reason` at `offset`, by default the next token."""
@@ -125,7 +131,10 @@ class TextReader:
             if wanted is not None and found != wanted:
                 raise self.error(f"{what} has {found} {name}, expected {wanted}", start)
         values = self._numbers(stored_rows * stored_cols, stored, what).reshape(stored_rows, stored_cols)
-        return values if dtype is None else values.astype(dtype, copy=False)
+        converted = values if dtype is None else fitting(values, np.dtype(dtype))
+        if converted is None:
+            raise self.error(f"{what} holds values that do not fit into {np.dtype(dtype)}", start)
+        return converted
 
     def expect_end(self) -> None:
         """Insist that every token has been read."""
@@ -136,28 +145,34 @@ class TextReader:
         """Convert the next `n` tokens at once; look for the culprit only if that fails."""
         if n > self.remaining:
             raise self.error(f"{what} needs {n} values but only {self.remaining} are left (truncated?)")
-        tokens = self._tokens[self._next : self._next + n]
         try:
             # Through float64, as the reference reads text matrices, then to the type that the file names.
-            values = np.array([_number(token, dtype) for token in tokens]).astype(dtype)
+            values = np.fromiter(
+                (_number(self._token(i), dtype) for i in range(self._next, self._next + n)), float, n
+            )
         except ValueError:
-            bad = next(i for i, token in enumerate(tokens) if not _is_number(token, dtype))
+            bad = next(i for i in range(self._next, self._next + n) if not _is_number(self._token(i), dtype))
             raise self.error(
-                f"{what}: {tokens[bad][:40].decode('latin-1')!r} is not a valid number",
-                self._offsets[self._next + bad],
+                f"{what}: {self._token(bad)[:40].decode('latin-1')!r} is not a valid number",
+                self._starts[bad],
             ) from None
         self._next += n
-        return values
+        return values.astype(dtype, copy=False)
+
+    def _token(self, index: int) -> bytes:
+        return self._data[self._starts[index] : self._ends[index]]
 
 
 def _number(token: bytes, dtype: type[np.generic]) -> float:
+    if b"_" in token:  # Python's way to group digits
+        raise ValueError(token)
     if issubclass(dtype, np.integer):
         value = int(token)
         if not -(2**31) <= value < 2**31:
             raise ValueError(token)
         return value
     number = float(token)
-    if not np.isfinite(np.float32(number) if dtype is np.float32 else number):
+    if not abs(number) <= (_LARGEST_FLOAT32 if dtype is np.float32 else _LARGEST_FLOAT64):
         raise ValueError(token)
     return number
 

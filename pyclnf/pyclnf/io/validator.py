@@ -216,6 +216,8 @@ def _read_warp(reader: BinaryReader) -> PieceWiseWarp:
     start = reader.offset
     n_pixels = reader.i32("the number of masked pixels")
     min_x, min_y = reader.f64("min_x"), reader.f64("min_y")
+    if not max(abs(min_x), abs(min_y)) <= float(np.finfo(np.float32).max):
+        raise reader.error(f"the warp begins at {min_x}, {min_y}", start)
     shape = reader.vector(np.float32, None, "the destination landmarks")
     triangles = reader.matrix(np.int32, cols=3, what="the triangles")
     pixel_triangle = reader.matrix(np.int32, what="the pixels' triangles")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ RAISE = 30 / 0.7  # in millimetres of the face model
 # OpenFace 2.2: FaceAnalyserParameters. The action-unit models were trained on this size and scale.
 AU_SIZE = 112
 AU_SCALE = 0.7
+
+LARGEST_SIZE = 4096  # px; each face of this size takes 48 MB and most of a second
 
 N_POINTS = 68
 
@@ -65,7 +68,7 @@ class FaceAligner:
     triangulation : ndarray of shape (t, 3), int
         Triangles that cover the face (`tris_68_full.txt`).
     size : int, optional
-        Side of the aligned face in pixels.
+        Side of the aligned face in pixels, at most 4096.
     scale : float, optional
         Pixels per millimetre; by default 0.7 in 112 px and in proportion for other sizes, as for OpenFace's
         ``-simsize``.
@@ -77,7 +80,7 @@ class FaceAligner:
     Raises
     ------
     ValueError
-        If an argument has the wrong shape or is not positive.
+        If an argument has the wrong shape or is not positive, or the size is too large.
 
     Notes
     -----
@@ -100,8 +103,12 @@ class FaceAligner:
             raise ValueError(f"triangulation must have shape (t, 3), got {triangulation.shape}")
         if triangulation.size and not 0 <= triangulation.min() <= triangulation.max() < N_POINTS:
             raise ValueError(f"triangulation names points outside 0..{N_POINTS - 1}")
-        if size < 1 or (scale is not None and not scale > 0):
-            raise ValueError(f"size and scale must be positive, got {size} and {scale}")
+        if not 1 <= size <= LARGEST_SIZE:
+            raise ValueError(
+                f"the size of aligned faces must be positive and at most {LARGEST_SIZE} px, got {size}"
+            )
+        if scale is not None and not 0 < scale < math.inf:
+            raise ValueError(f"the scale of aligned faces must be a positive number, got {scale}")
         self.size = size
         self.scale = size * AU_SCALE / AU_SIZE if scale is None else scale
         self.mask = mask

@@ -117,7 +117,15 @@ class Attempt:
                 shutil.copyfile(file, self.folder / file.name)
             for rows in earlier.glob("*-rows"):
                 shutil.copytree(rows, self.folder / rows.name)
-        except (OSError, shutil.Error, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            shutil.Error,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             logger.warning("%s: not continued (%s)", earlier, error)
             self.failed = {}
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -19,6 +19,8 @@ from .manifest import BatchVideo
 FOLDER = ".pyfaceau"  # in the output folder
 _NAME = "journal.sqlite"
 _FORMAT = 1
+# What values raise that are not those of a journal. RecursionError: lists in lists.
+_WRONG = (ValueError, TypeError, OverflowError, RecursionError)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS inputs (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL);
@@ -88,14 +90,25 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode=WAL")  # stays as it was where there is no WAL
-            self._connection.execute("PRAGMA synchronous=FULL")
-            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, _FORMAT):
-                raise BatchError(f"{self.path}: written by another version of pyfaceau; choose a new folder")
-            self._connection.executescript(_SCHEMA + f"PRAGMA user_version={_FORMAT};")
         except (OSError, sqlite3.Error) as error:
             raise _unusable(self.path, error) from error
+        try:
+            self._prepare()
+        except (BatchError, sqlite3.Error, *_WRONG) as error:
+            self._connection.close()
+            if isinstance(error, BatchError):
+                raise
+            raise _unusable(self.path, error) from error
+
+    def _prepare(self) -> None:
+        """Check what is there, and make the tables if nothing is."""
+        found = _rows(self._connection, "PRAGMA user_version")[0][0]
+        if found not in (0, _FORMAT):
+            raise BatchError(f"{self.path}: written by another version of pyfaceau; choose a new folder")
+        _check(self._connection)
+        self._connection.execute("PRAGMA journal_mode=WAL")  # stays as it was where there is no WAL
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.executescript(_SCHEMA + f"PRAGMA user_version={_FORMAT};")
 
     def begin(self, videos: Sequence[BatchVideo], targets: Sequence[str]) -> None:
         """Note which videos the batch has now; those of earlier calls that are not listed are put aside."""
@@ -115,11 +128,17 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """List the videos of the batch, in its order."""
-        return _entries(self._connection)
+        try:
+            return _entries(self._connection)
+        except (sqlite3.Error, *_WRONG) as error:
+            raise _unusable(self.path, error) from error
 
     def identities(self) -> dict[str, Identity]:
         """Return what is known about the bytes of inputs."""
-        rows = self._connection.execute("SELECT path, size, mtime_ns, sha256 FROM inputs")
+        try:
+            rows = _rows(self._connection, "SELECT path, size, mtime_ns, sha256 FROM inputs")
+        except (sqlite3.Error, *_WRONG) as error:
+            raise _unusable(self.path, error) from error
         return {path: Identity(*rest) for path, *rest in rows}
 
     def end(self, outcome: Outcome) -> None:
@@ -236,14 +255,42 @@ def read_entries(output: Path) -> list[Entry]:
     if not path.is_file():
         raise BatchError(f"{output}: not the output folder of a batch ({FOLDER}/{_NAME} is missing)")
     address = path.resolve().as_uri()
-    problem: sqlite3.Error | None = None
+    problem: Exception | None = None
     for mode in ("mode=ro", "mode=ro&immutable=1"):  # the latter for a journal nobody can write beside
         try:
             with closing(sqlite3.connect(f"{address}?{mode}", uri=True)) as connection:
+                _check(connection)
                 return _entries(connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *_WRONG) as error:
             problem = problem or error
     raise _unusable(path, problem or sqlite3.Error()) from problem
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Raise an error of SQLite's if a database that holds something is not whole, or has other tables than ours.
+
+    Triggers and views of somebody else would run with our queries.
+    """
+    connection.execute("PRAGMA trusted_schema=OFF")
+    # Pages that refer to each other in a circle are found here, within one pass over the file.
+    if _rows(connection, "PRAGMA quick_check(1)") != [("ok",)]:
+        raise sqlite3.DatabaseError("it is damaged")
+    found = _layout(connection)
+    if found:
+        with closing(sqlite3.connect(":memory:")) as empty:
+            empty.executescript(_SCHEMA)
+            if found != _layout(empty):
+                raise sqlite3.DatabaseError("its tables are not those of a journal")
+
+
+def _layout(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    return _rows(connection, "SELECT type, name, sql FROM sqlite_master ORDER BY name")
+
+
+def _rows(connection: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
+    """Run a query to its end, or give it up: one that is left half-way keeps the file locked."""
+    with closing(connection.cursor()) as cursor:
+        return cursor.execute(query).fetchall()
 
 
 def _entries(connection: sqlite3.Connection) -> list[Entry]:
@@ -251,14 +298,27 @@ def _entries(connection: sqlite3.Connection) -> list[Entry]:
         "path, name, target, columns, state, why, lasting, fingerprint, files, frames, with_face, seconds, "
         "made_with, warnings, trace"
     )
-    rows = connection.execute(f"SELECT {names} FROM videos WHERE position IS NOT NULL ORDER BY position")
+    rows = _rows(connection, f"SELECT {names} FROM videos WHERE position IS NOT NULL ORDER BY position")
     return [_entry(dict(zip(names.split(", "), row, strict=True))) for row in rows]
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     decoded = {name: json.loads(row[name]) for name in ("columns", "files", "made_with", "warnings")}
-    return Entry(**{**row, **decoded, "lasting": bool(row["lasting"])})
+    entry = Entry(**{**row, **decoded, "lasting": bool(row["lasting"])})
+    kinds: dict[type, tuple[str, ...]] = {
+        str: ("path", "name", "target", "state", "why", "fingerprint", "trace"),
+        list: ("warnings",),
+    }
+    kinds |= {int: ("frames", "with_face"), dict: ("columns", "files", "made_with"), float: ("seconds",)}
+    for kind, names in kinds.items():
+        for name in names:
+            if not isinstance(getattr(entry, name), kind):
+                raise TypeError(f"{name} of a video is {getattr(entry, name)!r:.40}")
+    return entry
 
 
 def _unusable(path: Path, error: Exception) -> BatchError:
-    return BatchError(f"{path}: the journal cannot be used ({error}); is the disk full or read-only?")
+    # SQLite's own errors of the machine (no room, no right, locked) are OperationalErrors.
+    if isinstance(error, OSError | sqlite3.OperationalError):
+        return BatchError(f"{path}: the journal cannot be used ({error}); is the disk full or read-only?")
+    return BatchError(f"{path}: the journal is damaged ({error}); move it away, and the batch begins anew")

@@ -16,6 +16,8 @@ from .extract import extract
 from .live import live
 from .models import models_app
 from .openface import OPENFACE_CONTEXT, openface
+from .overlay import overlay
+from .report import report
 from .verify import verify
 
 app = typer.Typer(
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 app.command()(extract)
 app.command()(batch)
+app.command()(report)
+app.command()(overlay)
 app.command()(live)
 app.command()(demo)
 app.command()(compare)

@@ -115,16 +115,14 @@ class DescriptorMedian:
             raise ValueError(f"median has shape {state['median'].shape}, expected {self.median.shape}")
         self.reset()
         bins = {"hog": HOG_HISTOGRAM[0], "geometry": GEOMETRY_HISTOGRAM[0]}
-        for prefix, median in ({} if without_histograms else self._parts()).items():
+        sizes = {"hog": HOG_SIZE, "geometry": len(self.median) - HOG_SIZE}
+        for prefix, median in self._parts().items():
             dense = part_of(state, f"{prefix}.")
+            _check_counts(dense, sizes[prefix], bins[prefix], prefix)
+            if without_histograms:
+                continue
             occupied, counts = dense.pop("occupied"), dense.pop("counts")
-            histogram = np.zeros(len(dense["bin"]) * bins[prefix], np.int32)
-            if (
-                occupied.shape != counts.shape
-                or occupied.dtype != np.int32
-                or (len(occupied) and not 0 <= occupied.min() <= occupied.max() < len(histogram))
-            ):
-                raise ValueError(f"the {prefix} histograms name bins that do not exist")
+            histogram = np.zeros(sizes[prefix] * bins[prefix], np.int32)
             histogram[occupied] = counts
             median.restore({**dense, "histogram": histogram.reshape(-1, bins[prefix])})
         self._frames = int(state["frames"])
@@ -132,6 +130,28 @@ class DescriptorMedian:
 
     def _parts(self) -> dict[str, RunningMedian]:
         return {"hog": self._hog, "geometry": self._geometry}
+
+
+def _check_counts(state: State, size: int, bins: int, name: str) -> None:
+    """Raise KeyError or ValueError unless occupied bins hold together, before histograms are made of them."""
+    occupied, counts, bin_of_median, below = (state[n] for n in ("occupied", "counts", "bin", "below"))
+    for array, shape in (
+        (occupied, counts.shape),
+        (counts, (counts.size,)),
+        (bin_of_median, (size,)),
+        (below, (size,)),
+    ):
+        if array.shape != shape or array.dtype != np.int32 or (array < 0).any():
+            raise ValueError(f"the {name} histograms are not counts of {size} values")
+    if (occupied >= size * bins).any() or (np.diff(occupied) <= 0).any() or (bin_of_median >= bins).any():
+        raise ValueError(f"the {name} histograms name bins that do not exist")
+    value, place = np.divmod(occupied, bins)
+    lower = counts * (place < bin_of_median[value])
+    totals = np.bincount(value, counts, size) == int(state["count"].reshape(()))
+    if not totals.all() or not (np.bincount(value, lower, size) == below).all():
+        raise ValueError(f"the {name} histograms do not hold together")
+    if state["median"].shape != (size,):
+        raise ValueError(f"the {name} medians are not {size} values")
 
 
 def joint_median(states: Sequence[State]) -> NDArray[np.float64]:

@@ -135,6 +135,8 @@ def draw_face(
     unit: float,
     colour: Colour = _LANDMARK,
     depth: float = 1.0,
+    *,
+    box: bool = True,
 ) -> None:
     """Draw head box, landmarks, eyes and gaze of one face.
 
@@ -151,8 +153,11 @@ def draw_face(
         Of the landmarks: blue, green, red.
     depth : float
         How far the head box comes forward, as in `head_box`.
+    box : bool
+        Draw the head box.
     """
-    _draw_pose(image, face, camera, unit, depth)
+    if box:
+        _draw_pose(image, face, camera, unit, depth)
     _draw_points(image, face.landmarks, max(1.0, 0.012 * _face_height(face)), colour)
     _draw_eyes(image, face, camera, unit)
 

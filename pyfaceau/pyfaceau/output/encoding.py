@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +25,7 @@ from ..video import BGRImage
 _FFMPEG_ENCODERS = ("libx264", "libopenh264")
 _PLAYS_ANYWHERE = "H.264"
 _FALLBACK = ("mp4v", "MPEG-4 Part 2")
+_SOUND_OF_MP4 = ("aac", "mp3")  # that every browser plays from .mp4
 _SECONDS = 10.0  # an FFmpeg that does not answer in this time is not used
 ADVICE = "browsers may not play it; install FFmpeg, or run `pip install imageio-ffmpeg`, and write it again"
 
@@ -52,12 +54,16 @@ class VideoEncoder:
         Frames per second.
     size : (int, int)
         Width and height of the frames, px; both even, as H.264 needs.
+    sound_of : path-like, optional
+        A video whose sound is taken over, from its beginning to the end of the frames. It needs an FFmpeg program.
 
     Attributes
     ----------
     path : Path
     codec : str
         "H.264" or "MPEG-4 Part 2".
+    sound : str
+        "copied", "encoded as AAC", "left out" where there is no FFmpeg program, or empty where there is none.
 
     Raises
     ------
@@ -67,7 +73,13 @@ class VideoEncoder:
         `fps` is not positive, or a side is odd.
     """
 
-    def __init__(self, path: str | os.PathLike[str], fps: float, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fps: float,
+        size: tuple[int, int],
+        sound_of: str | os.PathLike[str] | None = None,
+    ) -> None:
         if not fps > 0 or size[0] % 2 or size[1] % 2 or min(size) < 2:
             raise ValueError(f"fps must be positive and both sides even, got {fps} and {size}")
         self.path = Path(path)
@@ -76,9 +88,10 @@ class VideoEncoder:
         self._part = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex}.part.mp4")
         self._size = size
         self._count = 0
+        self.sound = ""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._encoder, self.codec = self._open(fps)
+            self._encoder, self.codec = self._open(fps, None if sound_of is None else Path(sound_of))
         except OSError as error:
             raise _cannot(self.path, error) from error
 
@@ -124,12 +137,19 @@ class VideoEncoder:
             self._encoder.finish()
         self._part.unlink(missing_ok=True)
 
-    def _open(self, fps: float) -> tuple[Encoder, str]:
-        if opencv_writes("avc1"):
-            return _OpenCVEncoder(self._part, "avc1", fps, self._size), _PLAYS_ANYWHERE
+    def _open(self, fps: float, sound_of: Path | None) -> tuple[Encoder, str]:
         program = ffmpeg_program()
+        sound = "" if program is None or sound_of is None else _sound_codec(program[0], sound_of)
+        if opencv_writes("avc1") and not sound:
+            if program is None and sound_of is not None:
+                self.sound = "left out"  # whether there is any is not known
+            return _OpenCVEncoder(self._part, "avc1", fps, self._size), _PLAYS_ANYWHERE
         if program is not None:
-            return _FFmpegEncoder(program, self._part, fps, self._size), _PLAYS_ANYWHERE
+            self.sound = "" if not sound else "copied" if sound in _SOUND_OF_MP4 else "encoded as AAC"
+            taken = None if not sound or sound_of is None else (sound_of, sound)
+            return _FFmpegEncoder(program, self._part, fps, self._size, taken), _PLAYS_ANYWHERE
+        if sound_of is not None:
+            self.sound = "left out"
         return _OpenCVEncoder(self._part, _FALLBACK[0], fps, self._size), _FALLBACK[1]
 
 
@@ -150,31 +170,34 @@ class _OpenCVEncoder:
 class _FFmpegEncoder:
     """Frames go into FFmpeg's standard input; its messages are kept for the case that it fails."""
 
-    def __init__(self, program: tuple[str, str], path: Path, fps: float, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        program: tuple[str, str],
+        path: Path,
+        fps: float,
+        size: tuple[int, int],
+        sound: tuple[Path, str] | None,
+    ) -> None:
         executable, encoder = program
         quality = ("-preset", "veryfast", "-crf", "20") if encoder == "libx264" else ("-b:v", "4M")
+        more: tuple[str, ...] = ()
+        tracks: tuple[str, ...] = ("-an",)
+        if sound is not None:
+            # The absolute path cannot be taken for an option or a protocol.
+            more = ("-i", f"file:{sound[0].resolve()}")
+            way = ("copy",) if sound[1] in _SOUND_OF_MP4 else ("aac", "-b:a", "160k")
+            tracks = ("-map", "0:v:0", "-map", "1:a:0", "-c:a", *way, "-shortest")
         self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `finish`
+        command = [
+            *(executable, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
+            *("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}"),
+            *("-i", "pipe:0", *more, *tracks, "-c:v", encoder, *quality, "-threads", "2"),
+            # 4:2:0 is the one layout that every player knows; the index goes to the front for browsers.
+            *("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
+        ]
         try:
             self._process = subprocess.Popen(
-                [
-                    *(executable, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
-                    *(
-                        "-f",
-                        "rawvideo",
-                        "-pix_fmt",
-                        "bgr24",
-                        "-s",
-                        f"{size[0]}x{size[1]}",
-                        "-r",
-                        f"{fps:.6f}",
-                    ),
-                    *("-i", "pipe:0", "-an", "-c:v", encoder, *quality, "-threads", "2"),
-                    # 4:2:0 is the one layout that every player knows; the index goes to the front for browsers.
-                    *("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._messages,
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages
             )
         except OSError:
             self._messages.close()
@@ -236,6 +259,23 @@ def ffmpeg_program() -> tuple[str, str] | None:
             if encoder in words:
                 return candidate, encoder
     return None
+
+
+def _sound_codec(executable: str, video: Path) -> str:
+    """Return the codec of a video's sound; empty if it has none."""
+    if not video.is_file():
+        return ""
+    try:
+        # Without an output FFmpeg describes the input, and fails.
+        told = subprocess.run(
+            [executable, "-hide_banner", "-nostdin", "-i", f"file:{video.resolve()}"],
+            capture_output=True,
+            timeout=_SECONDS,
+        ).stderr.decode("utf-8", "replace")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    found = re.search(r"^\s*Stream #.*: Audio: (\w+)", told, re.M)
+    return found[1] if found else ""
 
 
 def _ffmpeg_candidates() -> Iterator[str]:

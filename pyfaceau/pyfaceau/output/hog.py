@@ -113,6 +113,9 @@ def read_hog(path: str | os.PathLike[str]) -> HogFile:
         raise ResultFileError(
             f"{path}: offset 0: {columns} x {rows} cells of {channels} values cannot be; not a .hog file"
         )
+    needed = _HEADER.size + 4 * columns * rows * channels  # before NumPy makes a type of it
+    if needed > size:
+        raise ResultFileError(f"{path}: offset 0: record 0 is cut short ({size} of {needed} bytes)")
     record = np.dtype(
         [("shape", "<i4", (3,)), ("valid", "<f4"), ("features", "<f4", (rows, columns, channels))]
     )
@@ -122,7 +125,10 @@ def read_hog(path: str | os.PathLike[str]) -> HogFile:
             f"{path}: offset {whole * record.itemsize}: record {whole} is cut short "
             f"({size % record.itemsize} of {record.itemsize} bytes)"
         )
-    records = np.memmap(path, record, mode="r")
+    try:
+        records = np.memmap(path, record, mode="r")
+    except (OSError, ValueError) as error:  # changed meanwhile
+        raise ResultFileError(f"{path}: cannot be read ({error})") from error
     strange = np.flatnonzero(
         (records["shape"] != (columns, rows, channels)).any(axis=1) | (np.abs(records["valid"]) != 1)
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import IO, Literal
 
 import numpy as np
 import pandas as pd
@@ -44,6 +46,9 @@ _DECIMALS = (
 _CONFIDENCE_DECIMALS = {"FeatureExtraction": 2, "FaceLandmarkImg": 3, "FaceLandmarkVidMulti": 2}
 _PRESENCE_DECIMALS = {"FeatureExtraction": 2, "FaceLandmarkImg": 1, "FaceLandmarkVidMulti": 1}
 _ROWS_AT_ONCE = 1024
+_LARGEST_LINE = 1 << 20  # bytes
+_MOST_COLUMNS = 10_000  # OpenFace has 714
+_MOST_EXPANSION = 256  # bytes of text for each of the file
 
 
 def write_openface_csv(
@@ -149,30 +154,52 @@ def read_openface_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     names = _check_rows(path)
     types = {name: np.int64 if name in _INTEGERS else np.float64 for name in names}
     try:
-        return pd.read_csv(path, header=0, names=names, dtype=types, skipinitialspace=True)
+        with _opened(path) as stream:
+            # No quotes: they would let a value go over several of the lines that have been checked.
+            return pd.read_csv(
+                stream, header=0, names=names, dtype=types, skipinitialspace=True, quoting=csv.QUOTE_NONE
+            )
+    except (OSError, EOFError, zlib.error) as error:  # changed meanwhile
+        raise ResultFileError(f"{path}: cannot be read ({error})") from error
     except (ValueError, OverflowError) as error:
         raise ResultFileError(f"{path}: holds something that is not a number ({error})") from error
 
 
 def _check_rows(path: Path) -> list[str]:
     """Check that every line has as many fields as the header; return the header's names."""
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rb") as stream:
-            header = stream.readline(1 << 20)
-            names = [name.strip() for name in header.decode("utf-8-sig", "replace").split(",")]
-            head = IMAGE_HEAD if names[0] == "face" else ("frame",)
-            if tuple(names[: len(head)]) != head or "confidence" not in names:
-                raise ResultFileError(f"{path}: line 1: not the header of an OpenFace CSV")
-            if len(set(names)) != len(names):
-                raise ResultFileError(f"{path}: line 1: a column appears twice")
-            for number, line in enumerate(stream, start=2):
+        # Of rows of zeros gzip makes little, but not this little.
+        most = _LARGEST_LINE + _MOST_EXPANSION * path.stat().st_size
+        with _opened(path) as stream:
+            names = _header(path, stream.readline(_LARGEST_LINE))
+            number, total = 1, 0
+            while line := stream.readline(_LARGEST_LINE):
+                number, total = number + 1, total + len(line)
                 fields = line.count(b",") + 1
+                if total > most:
+                    raise ResultFileError(f"{path}: line {number}: more than a table of this size can hold")
                 if fields != len(names) and line.strip():
                     raise ResultFileError(
                         f"{path}: line {number}: {fields} values under {len(names)} columns (cut short?)"
                     )
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise ResultFileError(f"{path}: cannot be read ({reason})") from error
     return names
+
+
+def _header(path: Path, line: bytes) -> list[str]:
+    """Return the names in the first line."""
+    names = [name.strip() for name in line.decode("utf-8-sig", "replace").split(",")]
+    head = IMAGE_HEAD if names[0] == "face" else ("frame",)
+    if tuple(names[: len(head)]) != head or "confidence" not in names:
+        raise ResultFileError(f"{path}: line 1: not the header of an OpenFace CSV")
+    if len(set(names)) != len(names):
+        raise ResultFileError(f"{path}: line 1: a column appears twice")
+    if len(names) > _MOST_COLUMNS:
+        raise ResultFileError(f"{path}: line 1: more than {_MOST_COLUMNS} columns")
+    return names
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]

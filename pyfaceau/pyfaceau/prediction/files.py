@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from pyclnf.errors import MissingModelError, ModelFileError
 from pyclnf.io import BinaryReader
+from pyclnf.io.text import read_text_file
 from pyclnf.models import once, packaged_file
 
 from ..errors import INSTALL_REMEDY
 
 # OpenFace 2.2: the type number that starts a predictor file -> (is an intensity, is dynamic).
 _KINDS = {0: (True, False), 1: (True, True), 4: (False, False), 5: (False, True)}
-_NAME = re.compile(r"AU\d\d")
+_NAME = re.compile(r"AU[0-9][0-9]")
+_MOST_PREDICTORS = 200  # an intensity and a presence of each possible name
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +114,13 @@ def read_au_models(path: str | os.PathLike[str]) -> AUModelSet:
     main = Path(path)
     au_list, pdm, triangulation = _description(main)
     predictors = [(au_list.parent / file, name) for file, name in _description_lines(au_list)]
-    absent = [file for file in (pdm, triangulation, *(file for file, _ in predictors)) if not file.is_file()]
+    absent = [
+        file for file in (pdm, triangulation, *(file for file, _ in predictors)) if not _is_there(file, main)
+    ]
     if absent:
         raise MissingModelError(absent, remedy=INSTALL_REMEDY)
+    if len(predictors) > _MOST_PREDICTORS:
+        raise ModelFileError(au_list, None, f"it lists more than {_MOST_PREDICTORS} predictors")
     models = tuple(_read_predictor(file, name, au_list) for file, name in predictors)
     _check_set(au_list, models)
     files = (main, au_list, pdm, triangulation, *dict.fromkeys(file for file, _ in predictors))
@@ -161,17 +167,24 @@ def _description(main: Path) -> tuple[Path, Path, Path]:
 def _description_lines(path: Path) -> list[tuple[str, str]]:
     """Split each line of a text file into its first word and the rest."""
     try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
+        text = read_text_file(path).decode("utf-8")
+    except MissingModelError:
         raise MissingModelError([path], remedy=INSTALL_REMEDY) from None
     except UnicodeDecodeError as error:
         raise ModelFileError(path, error.start, "expected a text file, this is binary") from None
-    except OSError as error:
-        raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
     if "\0" in text:
         raise ModelFileError(path, text.index("\0"), "expected a text file, this is binary")
     words = (line.strip().partition(" ") for line in text.splitlines())
     return [(first, rest.strip()) for first, _, rest in words if first and not first.startswith("#")]
+
+
+def _is_there(file: Path, main: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as error:  # a name that is too long
+        raise ModelFileError(
+            main, None, f"it names a file that cannot be ({error.strerror or error})"
+        ) from error
 
 
 def _read_predictor(path: Path, name: str, au_list: Path) -> AUModel:
@@ -190,8 +203,6 @@ def _read_predictor(path: Path, name: str, au_list: Path) -> AUModel:
         raise reader.error(f"the cutoff {cutoff} is not a quantile", 4)
     means = reader.vector(np.float64, None, "the means")
     weights = reader.vector(np.float64, means.size, "the weights")
-    if not (np.isfinite(means).all() and np.isfinite(weights).all()):
-        raise reader.error("means or weights are not all finite")
     bias = reader.f64("the bias")
     positive, negative = (1.0, 0.0) if intensity else (reader.f64("a class"), reader.f64("a class"))
     reader.expect_end()

@@ -104,3 +104,11 @@ def test_impossible_size_is_refused(pdm, triangulation, arguments, message):
 def test_triangulation_of_another_model_is_refused(pdm):
     with pytest.raises(ValueError, match=r"outside 0\.\.67"):
         FaceAligner(pdm, np.array([[0, 1, 68]]))
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"size": 16384}, {"size": 10**9}, {"scale": float("inf")}, {"scale": float("nan")}]
+)
+def test_aligned_faces_that_no_memory_or_patience_holds_are_refused(pdm, triangulation, arguments):
+    with pytest.raises(ValueError, match=r"must be positive and at most 4096 px|must be a positive number"):
+        FaceAligner(pdm, triangulation, **arguments)

@@ -118,3 +118,38 @@ def test_weights_that_are_not_numbers_are_refused(write_models, dynamic_predicto
     dynamic_predictors[0][5][3] = np.nan
     with pytest.raises(ModelFileError, match="finite"):
         read_au_models(write_models(dynamic_predictors))
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000])
+@pytest.mark.parametrize("file", ["main.txt", "list.txt"])
+def test_name_that_no_file_can_have_is_refused(write_models, dynamic_predictors, file, name):
+    main = write_models(dynamic_predictors)
+    text = (
+        f"AUPredictor list.txt\nPDM {name}\nTriangulation triangles.txt"
+        if file == "main.txt"
+        else f"{name} AU01"
+    )
+    (main.parent / file).write_text(text)
+    with pytest.raises(ModelFileError, match="names a file that cannot be"):
+        read_au_models(main)
+
+
+def test_list_with_a_nul_is_refused(write_models, dynamic_predictors):
+    main = write_models(dynamic_predictors)
+    (main.parent / "list.txt").write_text("1\0.dat AU01")
+    with pytest.raises(ModelFileError, match="this is binary"):
+        read_au_models(main)
+
+
+def test_list_that_names_a_device_is_refused(write_models, dynamic_predictors):
+    main = write_models(dynamic_predictors)
+    main.write_text("AUPredictor /dev/zero\nPDM pdm.txt\nTriangulation triangles.txt")
+    with pytest.raises((ModelFileError, MissingModelError), match=r"not a regular file|missing"):
+        read_au_models(main)
+
+
+def test_list_of_more_predictors_than_names_is_refused_before_they_are_read(write_models, dynamic_predictors):
+    main = write_models(dynamic_predictors)
+    (main.parent / "list.txt").write_text("1.dat AU01\n" * 201)
+    with pytest.raises(ModelFileError, match="more than 200 predictors"):
+        read_au_models(main)

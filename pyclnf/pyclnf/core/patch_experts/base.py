@@ -75,6 +75,14 @@ def nearest_view(centres: npt.NDArray[np.float64], rotation: npt.ArrayLike) -> i
     return int(np.argmin((difference * difference).sum(axis=1)))
 
 
+def check_support(width: int, height: int, view: int, landmark: int) -> None:
+    """Raise ValueError unless an expert looks at an area that the compiled banks know."""
+    if (width, height) != (SUPPORT, SUPPORT):
+        raise ValueError(
+            f"landmark {landmark} in view {view} has an expert for {width} x {height} px, not {SUPPORT} x {SUPPORT}"
+        )
+
+
 def check_window(window: int) -> None:
     """Raise ValueError unless a response map of this side can be computed."""
     if not 3 <= window <= LARGEST_WINDOW or window % 2 == 0:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ... import _core
 from ...io import CCNFExpert, CCNFFile
 from ..arrays import frozen
-from .base import SUPPORT, Float32Array, check_window
+from .base import SUPPORT, Float32Array, check_support, check_window
 
 # Neurons with a smaller alpha are skipped. OpenFace 2.2: CCNF_patch_expert.cpp
 SMALLEST_ALPHA = 1e-4
@@ -25,6 +25,11 @@ class CCNFExperts:
     sigma_components : mapping of window to ndarray, optional
         Overrides those of the file. OpenFace keeps one set for all scales of a model: that of the last file read.
 
+    Raises
+    ------
+    ValueError
+        An expert has another area than the compiled banks know, or alphas that give no covariance.
+
     References
     ----------
     Baltrusaitis, Robinson, Morency: Continuous Conditional Neural Fields for Structured Regression. ECCV 2014.
@@ -38,6 +43,14 @@ class CCNFExperts:
             [[0.0 if e is None else e.confidence for e in view] for view in data.experts], np.float32
         )
         self.sigma_components = data.sigma_components if sigma_components is None else sigma_components
+        for view, experts in enumerate(data.experts):
+            for landmark, expert in enumerate(experts):
+                if expert is not None:
+                    check_support(expert.width, expert.height, view, landmark)
+                    if not expert.alphas.sum() > 0:
+                        raise ValueError(
+                            f"the alphas of landmark {landmark} in view {view} have no positive sum"
+                        )
         self._experts = data.experts
         self._banks: dict[int, tuple[_core.CcnfBank, list[CCNFExpert]]] = {}
         self._sigmas: dict[tuple[int, int], Float32Array] = {}

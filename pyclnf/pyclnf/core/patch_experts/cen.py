@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ... import _core
 from ...io import CENExpert, CENFile
 from ..arrays import frozen
-from .base import Float32Array
+from .base import Float32Array, check_support
 
 _Layers = list[tuple[Float32Array, Float32Array, int]]
 
@@ -25,6 +25,11 @@ class CENExperts:
         Weights may be views of a memory-mapped file; they are used in place.
     mirror_landmarks, mirror_views : ndarray, optional
         Override those of the file. OpenFace keeps one pair for all scales: that of the last file read.
+
+    Raises
+    ------
+    ValueError
+        An expert has another area than the compiled banks know, or serves a landmark that does not exist.
 
     References
     ----------
@@ -44,8 +49,14 @@ class CENExperts:
         self.confidence = frozen([[e.confidence for e in view] for view in data.experts], np.float32)
         self.mirror_landmarks = data.mirror_landmarks if mirror_landmarks is None else mirror_landmarks
         self.mirror_views = data.mirror_views if mirror_views is None else mirror_views
+        for view, experts in enumerate(data.experts):
+            for landmark, expert in enumerate(experts):
+                if expert.layers:
+                    check_support(expert.width, expert.height, view, landmark)
         self._experts = data.experts
         self._banks: dict[int, _core.CenBank] = {}
+        for view in range(len(self.centres)):
+            self.tasks(view)
 
     def responses(
         self,
@@ -70,6 +81,8 @@ class CENExperts:
         ] = {}  # landmark: whose expert, the expert, on a mirrored area
         for landmark in (int(i) for i in np.flatnonzero(self.visibility[view])):
             expert, partner = self._experts[view][landmark], int(self.mirror_landmarks[landmark])
+            if not 0 <= partner < len(self._experts[view]) and (view == 0 or not expert.layers):
+                raise ValueError(f"landmark {landmark} mirrors landmark {partner}, which does not exist")
             if view == 0:
                 # A pair is done at once; should both have experts, the later one serves both.
                 if expert.layers:
@@ -78,8 +91,9 @@ class CENExperts:
             elif expert.layers:
                 served[landmark] = (landmark, expert, False)
             else:
-                mirrored = self._experts[int(self.mirror_views[view])][partner]
-                if not mirrored.layers:
+                other = int(self.mirror_views[view])
+                mirrored = self._experts[other][partner] if 0 <= other < len(self._experts) else None
+                if mirrored is None or not mirrored.layers:
                     raise ValueError(
                         f"landmark {landmark} has neither an expert nor a mirrored one in view {view}"
                     )

@@ -8,11 +8,16 @@ import numpy.typing as npt
 from ... import _core
 from ...io import SVRFile
 from ..arrays import frozen
-from .base import Float32Array
+from .base import Float32Array, check_support
 
 
 class SVRExperts:
     """The SVR experts of one scale; see :class:`~pyclnf.core.patch_experts.base.PatchExperts`.
+
+    Raises
+    ------
+    ValueError
+        A template has another area or input than the compiled banks know.
 
     References
     ----------
@@ -30,6 +35,13 @@ class SVRExperts:
             ],
             np.float32,
         )
+        for view, experts in enumerate(data.experts):
+            for landmark, expert in enumerate(experts):
+                for template in expert.modalities:
+                    height, width = template.weights.shape
+                    check_support(width, height, view, landmark)
+                if any(m.kind not in (0, 1) for m in expert.modalities):
+                    raise ValueError(f"landmark {landmark} in view {view} looks at an unknown kind of input")
         self._experts = data.experts
         self._banks: dict[int, _core.SvrBank] = {}
 
