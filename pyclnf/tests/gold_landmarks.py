@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyclnf import CLNF, PDM, FaceTracker, LandmarkModel
-from pyclnf.core.patch_experts import nearest_view, new_maps
+from pyclnf.core.patch_experts import new_maps
 from pyclnf.core.validator import DetectionValidator
 from pyclnf.geometry import align_similarity
 from pyclnf.image import to_grey
@@ -134,11 +134,12 @@ def response_errors(shared: Path, mode: str) -> dict[str, float]:
     for sample in SAMPLES:
         grey = grey_image(shared, sample)
         g = gold_image(shared, sample, f"params_global_{mode}")[0].reshape(-1)
+        p = gold_image(shared, sample, f"params_local_{mode}")[0].reshape(-1)
         landmarks = np.ascontiguousarray(gold_image(shared, sample, f"landmarks_{mode}")[0].reshape(-1))
         worst = 0.0
         for k, experts in enumerate(model(shared, mode).scales):
             to_image = np.ascontiguousarray(gold_image(shared, sample, f"sim_ref_to_img_{mode}_scale{k}"))
-            view = nearest_view(experts.centres, g[1:4])
+            view = face_pdm(shared).look(g, p, experts.scale, experts.centres.astype(np.float32)).view
             seen = experts.visibility[view].astype(bool)
             for window in WINDOWS:
                 gold = gold_image(shared, sample, f"response_{mode}_scale{k}_window{window}")[seen]
