@@ -73,7 +73,7 @@ def draw(reports: list[dict[str, Any]], path: Path) -> None:
     axes.set_xlabel("times as fast as the C++ OpenFace (red line), whole command")
     axes.set_xlim(0, 1.15 * max(max(r["reference"]["ratios"]) for r in reports))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(sets))
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -85,7 +85,9 @@ def _comparisons(folder: Path) -> list[dict[str, Any]]:
 
 def _case(report: dict[str, Any]) -> str:
     kind = report["landmarks"]
-    return f"{'CE-CLM' if 'ceclm' in kind else kind.upper()}, {report['video']}"
+    if "ceclm" in kind:
+        kind = "CE-CLM of OpenFace's size" if kind.startswith("bigcen") else "CE-CLM, small experts"
+    return f"{kind if kind.startswith('CE') else kind.upper()}\n{report['video']}"
 
 
 if __name__ == "__main__":
