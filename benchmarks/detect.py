@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.machine import machine
 
 SIZES = ((480, 640), (1080, 1920))
 BATCH = 16
@@ -67,7 +68,11 @@ def main() -> int:
     arguments = _parser().parse_args()
     frames = {size: frame(arguments.image, *size) for size in SIZES}
     engines = _engines(arguments)
-    report: dict[str, Any] = {"machine": _machine(), "threads": arguments.threads, "rows": {}}
+    report: dict[str, Any] = {
+        "machine": {**machine(), "opencv": cv2.__version__},
+        "threads": arguments.threads,
+        "rows": {},
+    }
     times: dict[str, dict[str, list[_Times]]] = {name: {} for name in engines}
     faces: dict[str, dict[str, int]] = {name: {} for name in engines}
     versions: dict[str, str] = {}
@@ -189,21 +194,6 @@ def _peer(name: str, python: str, image: NDArray[np.uint8], runs: int) -> dict[s
         raise SystemExit(f"{name}: {done.stderr.strip()[-2000:]}")
     result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return result
-
-
-def _machine() -> dict[str, Any]:
-    from benchmarks.speed import _cpu_name
-
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    return {
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-        "load": round(load, 2),
-    }
 
 
 def _table(report: dict[str, Any]) -> str:

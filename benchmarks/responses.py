@@ -7,15 +7,14 @@ matrices, which small products do not reach. PYFACEAU_INSTRUCTION_SET and OPENBL
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from benchmarks.machine import machine, save, sgemm
 from pyclnf import instruction_set
 from pyclnf.core.patch_experts import CENExperts, new_maps
 from pyclnf.io import CENExpert, CENFile, DenseLayer
@@ -36,7 +35,7 @@ def main() -> int:
     report = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            yardstick = _sgemm()
+            yardstick = sgemm()
         work, time, numpy_time = 0.0, 0.0, 0.0
         for scale, (sizes, window) in SCALES.items():
             experts = CENExperts(random_experts(scale, sizes))
@@ -66,8 +65,7 @@ def main() -> int:
             f"{rate / same:.0%} of NumPy's products of these shapes ({same:.0f} GFLOP/s), "
             f"{rate / yardstick:.0%} of a large one ({yardstick:.0f} GFLOP/s)"
         )
-    if arguments.json:
-        Path(arguments.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    save(arguments.json, {"machine": machine(), "threads": report})
     return 0
 
 
@@ -122,16 +120,6 @@ def _fastest_products(experts: CENExperts, window: int, runs: int) -> float:
                 x = weight @ x
         best = min(best, perf_counter() - start)
     return best
-
-
-def _sgemm() -> float:
-    a = np.ones((2048, 2048), np.float32)
-    best = np.inf
-    for _ in range(5):
-        start = perf_counter()
-        a @ a
-        best = min(best, perf_counter() - start)
-    return 2 * 2048**3 / best / 1e9
 
 
 if __name__ == "__main__":

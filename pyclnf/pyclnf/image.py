@@ -41,12 +41,12 @@ Frame: TypeAlias = npt.NDArray[Any] | Picture
 
 def part_of(frame: Frame, x0: int, y0: int, x1: int, y1: int) -> npt.NDArray[Any]:
     """Cut out of an array, or have made, a part that lies inside; see :meth:`Picture.part`."""
-    return frame.part(x0, y0, x1, y1) if isinstance(frame, Picture) else frame[y0:y1, x0:x1]
+    return frame[y0:y1, x0:x1] if isinstance(frame, np.ndarray) else frame.part(x0, y0, x1, y1)
 
 
 def whole(frame: Frame) -> npt.NDArray[Any]:
     """Return all of a frame as an array."""
-    return frame.part(0, 0, frame.shape[1], frame.shape[0]) if isinstance(frame, Picture) else frame
+    return frame if isinstance(frame, np.ndarray) else frame.part(0, 0, frame.shape[1], frame.shape[0])
 
 
 def to_uint8(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
@@ -143,7 +143,8 @@ def warp_affine_u8(image: Frame, matrix: npt.ArrayLike, size: tuple[int, int]) -
     inverse = np.array(
         [[a00, a01, -a00 * m[0, 2] - a01 * m[1, 2]], [a10, a11, -a10 * m[0, 2] - a11 * m[1, 2]]]
     )
-    image = image if isinstance(image, Picture) else np.asarray(image)
+    if isinstance(image, np.ndarray) or not isinstance(image, Picture):
+        image = np.asarray(image)
     if not np.isfinite(inverse).all():
         return np.zeros((height, width, *image.shape[2:]), np.uint8)
     left, top, right, bottom = _shown(inverse, (width, height), image.shape)

@@ -347,3 +347,19 @@ def test_poses_of_impossible_points_end(value: float) -> None:
     )
     assert rotation.shape == (3, 3)
     assert translation.shape == (3,)
+
+
+@pytest.mark.parametrize(("yaw", "nearest"), [(0.05, 0), (0.3, 1), (-0.6, 2), (0.14, 0)])
+def test_a_look_at_a_shape_says_what_its_parts_say_one_by_one(yaw: float, nearest: int) -> None:
+    pdm = model(3, 68, 34)
+    g = np.array([1.7, 0.1, yaw, -0.05, 210.0, 150.0], np.float32)
+    p = np.linspace(-1.0, 1.0, pdm.n_modes, dtype=np.float32)
+    centres = np.array([[0, 0, 0], [0, 0.3, 0], [0, -0.5, 0]], np.float32)
+    seen = pdm.look(g, p, 0.5, centres)
+    to_reference, to_image = pdm.reference_frame(seen.base, p, 0.5)
+    x, y = pdm.project(g, p).T
+    assert seen.base.tolist() == [*x.tolist(), *y.tolist()]
+    assert seen.to_reference.tolist() == to_reference.tolist()
+    assert seen.to_image.tolist() == to_image.tolist()
+    assert seen.view == nearest
+    assert seen.box == (x.min(), y.min(), x.max(), y.max())

@@ -20,7 +20,7 @@ from ..config import (
 from ..picture import Grey, around
 from .mean_shift import MeanShift, Responses
 from .model import LandmarkModel
-from .patch_experts import SUPPORT, nearest_view, new_maps
+from .patch_experts import SUPPORT, new_maps
 from .validator import MARGIN
 
 Float32Array = npt.NDArray[np.float32]
@@ -96,9 +96,7 @@ class FitState:
         """Whether every number is one."""
         # The landmarks are the parameters' projection: not finite if one of these is not.
         return (
-            math.isfinite(self.likelihood)
-            and bool(np.isfinite(self.landmarks).all())
-            and bool(np.isfinite(self.landmark_likelihoods).all())
+            math.isfinite(self.likelihood) and _finite(self.landmarks) and _finite(self.landmark_likelihoods)
         )
 
 
@@ -148,6 +146,8 @@ class Fitter:
         steps = [self._mean_shift_of(k) for k in range(len(model.scales))]
         self._mean_shifts = tuple(algorithm for algorithm, _ in steps)
         self._weight_factors = tuple(factor for _, factor in steps)
+        self._centres = tuple(np.ascontiguousarray(s.centres, np.float32) for s in model.scales)
+        self._weights: dict[tuple[int, int], Float32Array] = {}
         self.reset()
 
     def __reduce__(self) -> Rebuilding:
@@ -241,7 +241,7 @@ class Fitter:
         for k in range(len(scales)):
             if windows[k] == 0:
                 continue
-            if not (np.isfinite(g).all() and abs(g[0]) > _NO_SIZE):
+            if not (_finite(g) and abs(g[0]) > _NO_SIZE):
                 return False  # points without extent have no similarity to the reference frame
             last = k == len(scales) - 1 or windows[k + 1] == 0
             self._climb(k, self._responses(grey, k, windows[k]), last=last)
@@ -251,18 +251,33 @@ class Fitter:
 
     def _responses(self, grey: Grey, k: int, window: int) -> Responses:
         """Look around the present shape with the patch experts of a scale."""
-        state, pdm, experts = self.present, self.model.pdm, self.model.scales[k]
-        base = pdm.project_planar(state.params_global, state.params_local)
-        to_reference, to_image = pdm.reference_frame(base, state.params_local, experts.scale)
-        view = state.view = nearest_view(experts.centres, state.params_global[1:4])
+        state, experts = self.present, self.model.scales[k]
+        seen = self.model.pdm.look(state.params_global, state.params_local, experts.scale, self._centres[k])
+        view = state.view = seen.view
         maps = self._workspace.maps_for(window)
         # Farthest that an expert looks from its landmark, and what bilinear sampling takes from beside it.
-        reach = (window + SUPPORT) / 2 * float(abs(to_image[0, 0]) + abs(to_image[0, 1])) + 2
-        seen = _around_points(grey, base, reach)
-        experts.responses(seen, base, to_image, window, view, maps, self.threads)
+        reach = (window + SUPPORT) / 2 * float(abs(seen.to_image[0, 0]) + abs(seen.to_image[0, 1])) + 2
+        x0, y0, x1, y1 = seen.box
+        pixels = around(grey, x0 - reach, y0 - reach, x1 + reach, y1 + reach)
+        experts.responses(pixels, seen.base, seen.to_image, window, view, maps, self.threads)
+        return Responses(
+            maps,
+            experts.visibility[view],
+            self._weights_of(k, view),
+            seen.base,
+            seen.to_reference,
+            seen.to_image,
+        )
+
+    def _weights_of(self, k: int, view: int) -> Float32Array | None:
+        """Weights of the landmarks at a scale; None for equal ones."""
         factor = self._weight_factors[k]
-        weights = np.float32(factor) * experts.confidence[view] if factor > 0 else None
-        return Responses(maps, experts.visibility[view], weights, base, to_reference, to_image)
+        if factor <= 0:
+            return None
+        weights = self._weights.get((k, view))
+        if weights is None:
+            weights = self._weights[k, view] = np.float32(factor) * self.model.scales[k].confidence[view]
+        return weights
 
     def _climb(self, k: int, responses: Responses, *, last: bool) -> None:
         """Rigid, then full mean shift, in place; the likelihoods are those of the last scale."""
@@ -313,7 +328,7 @@ class Fitter:
             points = np.zeros((2, n), np.float32)
             points[:, part.part_index] = whole[:, part.whole_index]
             g, p = part.model.pdm.fit_planar(points.reshape(-1))
-            if not (np.isfinite(g).all() and np.isfinite(p).all()):
+            if not (_finite(g) and _finite(p)):
                 fitter.reset()  # its points have no extent; those of the whole face stay
                 continue
             fitter.present.params_global, fitter.present.params_local = g, p
@@ -325,9 +340,13 @@ class Fitter:
             merged[:, part.whole_index] = fitter.present.landmarks.reshape(2, -1)[:, part.part_index]
         if used:
             g, p = pdm.fit_planar(merged.reshape(-1))
-            if np.isfinite(g).all() and np.isfinite(p).all():
+            if _finite(g) and _finite(p):
                 state.params_global, state.params_local = g, p
                 state.landmarks = pdm.project_planar(g, p)
+
+
+def _finite(values: Float32Array) -> bool:
+    return math.isfinite(sum(values.tolist()))  # in double precision, where float32 cannot overflow it
 
 
 def _around_points(grey: Grey, points: Float32Array, reach: float) -> npt.NDArray[np.uint8]:

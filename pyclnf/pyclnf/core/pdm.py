@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,28 @@ def _f32(values: npt.ArrayLike, size: int, what: str) -> Float32Array:
     if out.size != size:
         raise ValueError(f"{what} must hold {size} values, got {out.size}")
     return out
+
+
+class Look(NamedTuple):
+    """A shape as patch experts of one scale look at it.
+
+    Attributes
+    ----------
+    base : ndarray, shape (2n,), float32
+        Landmarks in the image: all x, then all y, px.
+    to_reference, to_image : ndarray, shape (2, 2), float32
+        See :meth:`PDM.reference_frame`.
+    view : int
+        The nearest view; the first of several equally near.
+    box : tuple of float
+        Least x and y, greatest x and y of the landmarks.
+    """
+
+    base: Float32Array
+    to_reference: Float32Array
+    to_image: Float32Array
+    view: int
+    box: tuple[float, float, float, float]
 
 
 class PDM:
@@ -159,7 +182,8 @@ class PDM:
             Columns: scale, three body-frame rotation increments, tx, ty, modes.
         """
         g, p = _f32(params_global, 6, "params_global"), _f32(params_local, self.n_modes, "params_local")
-        return np.ascontiguousarray(self.compiled.jacobian(g, p, rigid).T)
+        out: Float32Array = self.compiled.jacobian(g, p, rigid)
+        return out
 
     def updated(
         self, params_global: npt.ArrayLike, params_local: npt.ArrayLike, step: npt.ArrayLike
@@ -254,6 +278,26 @@ class PDM:
             landmarks, np.ascontiguousarray(rotation, dtype=np.float32).reshape(-1)
         )
         return out
+
+    def look(
+        self,
+        params_global: Float32Array,
+        params_local: Float32Array,
+        scale: float,
+        centres: Float32Array,
+    ) -> Look:
+        """Everything that patch experts of a scale need to know of a shape, at once.
+
+        Parameters
+        ----------
+        params_global : ndarray, shape (6,), float32
+        params_local : ndarray, shape (m,), float32
+        scale : float
+            Of the reference frame, px/mm.
+        centres : ndarray, shape (views, 3), float32
+            Pitch, yaw, roll of the views, radians.
+        """
+        return Look(*self.compiled.look(params_global, params_local, scale, centres))
 
     def reference_frame(
         self, landmarks: Float32Array, params_local: Float32Array, scale: float

@@ -17,6 +17,7 @@ struct Shape {
     int n, m;                  // points, modes
     const float* mean;         // (3n,)
     const float* basis_t;      // (m, 3n): one mode per row
+    const float* basis;        // (3n, m): the same, one coordinate per row
     const float* eigenvalues;  // (m,)
 };
 struct Similarity {

@@ -1,4 +1,5 @@
 // Shape model: projection, parameters, mean shift, alignment, head pose.
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -19,7 +20,10 @@ class ShapeModel {
         const auto m = basis_t.shape(0), n3 = basis_t.shape(1);
         expect(mean.size() == n3 && n3 % 3 == 0 && eigenvalues.size() == m, "mean (3n,), basis_t (m, 3n), eigenvalues (m,)");
         expect(m <= kMostModes && n3 / 3 <= kMostPoints && n3 > 0, "at most 122 modes and 512 points");
-        view = {static_cast<int>(n3 / 3), static_cast<int>(m), mean_.data(), basis_t_.data(), eigenvalues_.data()};
+        basis_.resize(static_cast<size_t>(m * n3));
+        for (py::ssize_t k = 0; k < m; ++k)
+            for (py::ssize_t i = 0; i < n3; ++i) basis_[i * m + k] = basis_t_.data()[k * n3 + i];
+        view = {static_cast<int>(n3 / 3), static_cast<int>(m), mean_.data(), basis_t_.data(), basis_.data(), eigenvalues_.data()};
     }
 
     void check(const py::array& g, const py::array& p) const {
@@ -40,7 +44,7 @@ class ShapeModel {
     }
     F jacobian(F g, F p, bool rigid) const {
         check(g, p);
-        F out({rigid ? 6 : 6 + view.m, 2 * view.n});
+        F out({2 * view.n, rigid ? 6 : 6 + view.m});
         api->jacobian(view, g.data(), p.data(), rigid, out.mutable_data());
         return out;
     }
@@ -63,6 +67,25 @@ class ShapeModel {
             api->fit_landmarks(view, l, r, gd, pd);
         }
         return py::make_tuple(g, p);
+    }
+    // The shape in the image, its similarities with the reference frame of a scale (the shape upright, at `scale` px/mm), the nearest
+    // of the views, and the box around the points.
+    py::tuple look(F g, F p, float scale, F centres) const {
+        check(g, p);
+        expect(centres.ndim() == 2 && centres.shape(1) == 3 && centres.shape(0) > 0, "centres must be (views, 3)");
+        F shape = project(g, p);
+        const py::tuple frame = reference_frame(shape, p, scale);
+        const float *c = centres.data(), *rotation = g.data() + 1, *x = shape.data(), *y = x + view.n;
+        int nearest = 0;
+        float least = 0.f;
+        for (int v = 0; v < centres.shape(0); ++v) {
+            float distance = 0.f;
+            for (int i = 0; i < 3; ++i) distance += (c[3 * v + i] - rotation[i]) * (c[3 * v + i] - rotation[i]);
+            if (v == 0 || distance < least) nearest = v, least = distance;
+        }
+        const auto [x0, x1] = std::minmax_element(x, x + view.n);
+        const auto [y0, y1] = std::minmax_element(y, y + view.n);
+        return py::make_tuple(shape, frame[0], frame[1], nearest, py::make_tuple(*x0, *y0, *x1, *y1));
     }
     // Similarities between the image and the reference frame of a scale: the present shape, upright, at `scale` px/mm.
     py::tuple reference_frame(F shape, F p, float scale) const {
@@ -112,6 +135,7 @@ class ShapeModel {
 
   private:
     F mean_, basis_t_, eigenvalues_;
+    std::vector<float> basis_;
 };
 
 F align(F source, F target) {
@@ -160,6 +184,7 @@ void bind_shape(py::module_& m) {
         .def("update", &ShapeModel::update)
         .def("fit_landmarks", &ShapeModel::fit_landmarks)
         .def("reference_frame", &ShapeModel::reference_frame)
+        .def("look", &ShapeModel::look)
         // What is written in place must not be converted: the result would go to a copy.
         .def("rlms", &ShapeModel::rlms, "responses"_a, "visible"_a, "weights"_a, "base"_a, "kernel"_a, "to_reference"_a, "to_image"_a,
              "params_global"_a.noconvert(), "params_local"_a.noconvert(), "rigid"_a, "iterations"_a, "regularisation"_a, "sigma"_a,

@@ -36,7 +36,7 @@ void api_jacobian(const Shape& s, const float* g, const float* p, bool rigid, fl
     static thread_local Scratch scratch;
     float* s3 = scratch.get<float>(3 * s.n);
     shape_3d(s, p, s3);
-    jacobian_t(s, s3, g, rigid, out, 2 * s.n);
+    jacobian(s, s3, g, rigid, out, rigid ? 6 : 6 + s.m);
 }
 
 // Plain product for tests of the register tiles: b is (k, n), c (m, n).

@@ -16,19 +16,18 @@ inline void mean_shift(const float* map, const float* kernel, int w, float dx, f
     const int ix = static_cast<int>(dx / 0.1f + 0.5f), iy = static_cast<int>(dy / 0.1f + 0.5f);
     const float* kx = kernel + (ix < 10 * w ? ix : 10 * w - 1) * kMapPitch;
     const float* ky = kernel + (iy < 10 * w ? iy : 10 * w - 1) * kMapPitch;
-    float column[kMapPitch], total = 0.f, mx = 0.f, my = 0.f;
-    for (int c = 0; c < kMapPitch; ++c) column[c] = 0.f;
-    for (int r = 0; r < w; ++r) {
-        const float* row = map + r * kMapPitch;
-        float in_row = 0.f;
-        for (int c = 0; c < kMapPitch; ++c) {
-            const float v = row[c] * kx[c] * ky[r];
-            column[c] += v;
-            in_row += v;
+    constexpr int vectors = kMapPitch / kLanes;
+    vf sum[vectors] = {}, by_row[vectors] = {};  // of each column: of its values, and of values times rows
+    for (int r = 0; r < w; ++r)
+        for (int v = 0; v < vectors; ++v) {
+            const vf value = vload(map + r * kMapPitch + v * kLanes) * vload(kx + v * kLanes) * splat(ky[r]);
+            sum[v] += value;
+            by_row[v] += value * splat(static_cast<float>(r));
         }
-        my += in_row * r;
-    }
-    for (int c = 0; c < w; ++c) total += column[c], mx += column[c] * c;
+    float column[kMapPitch], column_by_row[kMapPitch], total = 0.f, mx = 0.f, my = 0.f;
+    std::memcpy(column, sum, sizeof column);
+    std::memcpy(column_by_row, by_row, sizeof column_by_row);
+    for (int c = 0; c < w; ++c) total += column[c], mx += column[c] * c, my += column_by_row[c];
     if (total > 0.f) {
         *sx = mx / total - dx;
         *sy = my / total - dy;
@@ -57,7 +56,7 @@ inline float nu_rlms(const Rlms& t, float* g, float* p) {
     static thread_local Scratch scratch;
     const int n = t.pdm.n, n2 = 2 * n, m = t.rigid ? 0 : t.pdm.m, q = 6 + m, w = t.w;
     const size_t eq = NormalEquations::floats(q, n2);
-    float* memory = scratch.get<float>(eq + 12 * static_cast<size_t>(n) + 64);
+    float* memory = scratch.get<float>(eq + 12 * static_cast<size_t>(n));
     NormalEquations ne(memory, q, n2);
     float* s3 = memory + eq;
     float* shape = s3 + 3 * n;
@@ -72,21 +71,18 @@ inline float nu_rlms(const Rlms& t, float* g, float* p) {
     for (int i = 0; i < n; ++i) dx[i] = dy[i] = half;
 
     for (int it = 0; it < t.iterations; ++it) {
-        shape_3d(t.pdm, p, s3);
+        if (!t.rigid || it < 2) shape_3d(t.pdm, p, s3);  // the first rigid step may still have clamped p
         project(n, s3, g, shape);
         if (it > 0 && distance(shape, previous, n2) < 0.01f) break;
         std::memcpy(previous, shape, sizeof(float) * n2);
-        jacobian_t(t.pdm, s3, g, t.rigid, ne.jt, ne.pitch);
+        jacobian(t.pdm, s3, g, t.rigid, ne.j, ne.ld);
         for (int i = 0; i < n; ++i) {
             const float ox = shape[i] - t.base[i], oy = shape[n + i] - t.base[n + i];
             dx[i] = ox * ir[0] + oy * ir[1] + half;
             dy[i] = ox * ir[2] + oy * ir[3] + half;
             if (!t.visible[i]) {
                 shift[i] = shift[n + i] = 0.f;
-                for (int k = 0; k < q; ++k) {
-                    float* row = ne.jt + static_cast<size_t>(k) * ne.pitch;
-                    row[i] = row[n + i] = 0.f;
-                }
+                for (int half = 0; half < 2; ++half) std::memset(ne.j + static_cast<size_t>(half * n + i) * ne.ld, 0, sizeof(float) * q);
                 continue;
             }
             float mx, my;
@@ -94,14 +90,16 @@ inline float nu_rlms(const Rlms& t, float* g, float* p) {
             shift[i] = mx * ri[0] + my * ri[1];
             shift[n + i] = mx * ri[2] + my * ri[3];
         }
-        const float* weighted = ne.jt;
+        const float* weighted = ne.j;
         if (t.weights) {
-            for (int k = 0; k < q; ++k) {
-                const float* from = ne.jt + static_cast<size_t>(k) * ne.pitch;
-                float* to = ne.jwt + static_cast<size_t>(k) * ne.pitch;
-                for (int i = 0; i < n; ++i) to[i] = from[i] * t.weights[i], to[n + i] = from[n + i] * t.weights[i];
+            for (int e = 0; e < n2; ++e) {
+                const float weight = t.weights[e < n ? e : e - n];
+                const float* from = ne.j + static_cast<size_t>(e) * ne.ld;
+                float* __restrict to = ne.jw + static_cast<size_t>(e) * ne.ld;
+                for (int k = 0; k < q; ++k) to[k] = from[k] * weight;
+                for (int k = q; k < ne.ld; ++k) to[k] = 0.f;
             }
-            weighted = ne.jwt;
+            weighted = ne.jw;
         }
         ne.build(weighted, shift);
         for (int k = 0; k < m; ++k) {

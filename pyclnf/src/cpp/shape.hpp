@@ -47,30 +47,27 @@ inline void project(int n, const float* s3, const float* g, float* out) {
     for (int i = 0; i < n; ++i) out[n + i] = s * (R[3] * X[i] + R[4] * Y[i] + R[5] * Z[i]) + ty;
 }
 
-// Transposed Jacobian: one parameter per row of `pitch` floats (2n values: d x_i, then d y_i). Rows 0..5 are scale, the
-// three body-frame rotation increments and the translation; the modes follow unless `rigid`.
-inline void jacobian_t(const Shape& pdm, const float* s3, const float* g, bool rigid, float* jt, int pitch) {
-    const int n = pdm.n;
+// Jacobian: one coordinate per row of `pitch` floats (x_0.., then y_0..). Columns 0..5 are scale, the three body-frame rotation
+// increments and the translation; the modes follow unless `rigid`.
+inline void jacobian(const Shape& pdm, const float* s3, const float* g, bool rigid, float* j, int pitch) {
+    const int n = pdm.n, m = rigid ? 0 : pdm.m;
     float R[9];
     euler_to_matrix(g + 1, R);
     const float s = g[0];
     const float *X = s3, *Y = s3 + n, *Z = s3 + 2 * n;
     for (int half = 0; half < 2; ++half) {
         const float r0 = R[3 * half], r1 = R[3 * half + 1], r2 = R[3 * half + 2];
-        float* o = jt + half * n;
         for (int i = 0; i < n; ++i) {
-            o[i] = X[i] * r0 + Y[i] * r1 + Z[i] * r2;
-            o[pitch + i] = s * (Y[i] * r2 - Z[i] * r1);
-            o[2 * pitch + i] = -s * (X[i] * r2 - Z[i] * r0);
-            o[3 * pitch + i] = s * (X[i] * r1 - Y[i] * r0);
-            o[4 * pitch + i] = half ? 0.f : 1.f;
-            o[5 * pitch + i] = half ? 1.f : 0.f;
-        }
-        if (rigid) continue;
-        for (int k = 0; k < pdm.m; ++k) {
-            const float* B = pdm.basis_t + static_cast<size_t>(k) * 3 * n;
-            float* row = jt + static_cast<size_t>(6 + k) * pitch + half * n;
-            for (int i = 0; i < n; ++i) row[i] = s * (r0 * B[i] + r1 * B[n + i] + r2 * B[2 * n + i]);
+            float* __restrict o = j + static_cast<size_t>(half * n + i) * pitch;
+            o[0] = X[i] * r0 + Y[i] * r1 + Z[i] * r2;
+            o[1] = s * (Y[i] * r2 - Z[i] * r1);
+            o[2] = -s * (X[i] * r2 - Z[i] * r0);
+            o[3] = s * (X[i] * r1 - Y[i] * r0);
+            o[4] = half ? 0.f : 1.f;
+            o[5] = half ? 1.f : 0.f;
+            const float *bx = pdm.basis + static_cast<size_t>(i) * pdm.m, *by = bx + static_cast<size_t>(n) * pdm.m,
+                        *bz = by + static_cast<size_t>(n) * pdm.m;
+            for (int k = 0; k < m; ++k) o[6 + k] = s * (r0 * bx[k] + r1 * by[k] + r2 * bz[k]);
         }
     }
 }
@@ -98,72 +95,92 @@ inline void apply_update(float* g, float* p, int m, const float* d) {
     for (int k = 0; k < m; ++k) p[k] += d[6 + k];
 }
 
-// Solves the symmetric system A d = b in place by Cholesky (row pitch ld, lower triangle used). False if not positive definite.
-inline bool cholesky_solve(float* A, int ld, int size, float* b) {
+// Solves the symmetric system A d = b in place by Cholesky; false if A is not positive definite. Row k of `a` (pitch ld, a multiple of
+// the lanes) holds column k of A from the diagonal on and becomes column k of its factor, so that a vector is part of a column.
+inline bool cholesky_solve(float* __restrict a, int ld, int size, float* __restrict b) {
     for (int j = 0; j < size; ++j) {
-        float* Aj = A + static_cast<size_t>(j) * ld;
-        for (int i = j; i < size; ++i) {
-            float* Ai = A + static_cast<size_t>(i) * ld;
-            float s = 0.f;
-            vf acc = {};
-            int k = 0;
-            for (; k + kLanes <= j; k += kLanes) acc += vload(Ai + k) * vload(Aj + k);
-            if (k > 0) s = hsum(acc);
-            for (; k < j; ++k) s += Ai[k] * Aj[k];
-            const float v = Ai[j] - s;
-            if (i == j) {
-                if (!(v > 1e-12f)) return false;
-                Aj[j] = std::sqrt(v);
-            } else {
-                Ai[j] = v / Aj[j];
-            }
+        float* aj = a + static_cast<size_t>(j) * ld;
+        const int whole = j / kLanes * kLanes;  // begin of the vector that holds the diagonal
+        for (int i = whole; i < size; i += kLanes) {
+            vf sum = {};
+            for (int k = 0; k < j; ++k) sum += vload(a + static_cast<size_t>(k) * ld + i) * splat(a[static_cast<size_t>(k) * ld + j]);
+            vstore(aj + i, vload(aj + i) - sum);
         }
+        if (!(aj[j] > 1e-12f)) return false;
+        const float diagonal = std::sqrt(aj[j]);
+        for (int i = whole; i < size; i += kLanes) vstore(aj + i, vload(aj + i) / splat(diagonal));
+        aj[j] = diagonal;
     }
-    for (int i = 0; i < size; ++i) {
-        float s = b[i];
-        for (int k = 0; k < i; ++k) s -= A[static_cast<size_t>(i) * ld + k] * b[k];
-        b[i] = s / A[static_cast<size_t>(i) * ld + i];
+    for (int k = 0; k < size; ++k) {
+        const float* ak = a + static_cast<size_t>(k) * ld;
+        b[k] /= ak[k];
+        for (int i = k + 1; i < size; ++i) b[i] -= ak[i] * b[k];
     }
     for (int i = size - 1; i >= 0; --i) {
+        const float* ai = a + static_cast<size_t>(i) * ld;
         float s = b[i];
-        for (int k = i + 1; k < size; ++k) s -= A[static_cast<size_t>(k) * ld + i] * b[k];
-        b[i] = s / A[static_cast<size_t>(i) * ld + i];
+        for (int k = i + 1; k < size; ++k) s -= ai[k] * b[k];
+        b[i] = s / ai[i];
     }
     return true;
 }
 
-// Normal equations of the weighted least squares step: H = JwT J + diag(lambda), rhs = JwT r. jt and jwt are (q, pitch).
-struct NormalEquations {
-    int q, n2, pitch, ld;
-    float *jt, *jwt, *j, *h, *rhs;
-
-    static size_t floats(int q, int n2) {
-        const size_t pitch = round_up(n2, kLanes), ld = round_up(q, kLanes);
-        return 2 * q * pitch + n2 * ld + q * ld + ld + 8 * kLanes;
+// out[r][c] = sum over e of j[e][r] w[e][c], for MR rows and NV vectors of columns; all have pitch ld.
+template <int MR, int NV>
+void gram_tile(const float* j, const float* w, int count, int ld, int row, int col, float* out) {
+    vf acc[MR][NV];
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) acc[i][v] = vf{};
+    for (int e = 0; e < count; ++e) {
+        const float *je = j + static_cast<size_t>(e) * ld + row, *we = w + static_cast<size_t>(e) * ld + col;
+        vf wv[NV];
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) wv[v] = vload(we + v * kLanes);
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 8
+            for (int v = 0; v < NV; ++v) acc[i][v] += splat(je[i]) * wv[v];
     }
-    NormalEquations(float* memory, int q_, int n2_) : q(q_), n2(n2_), pitch(round_up(n2_, kLanes)), ld(round_up(q_, kLanes)) {
-        jt = memory;
-        jwt = jt + static_cast<size_t>(q) * pitch;
-        j = jwt + static_cast<size_t>(q) * pitch;
-        h = j + static_cast<size_t>(n2) * ld;
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 8
+        for (int v = 0; v < NV; ++v) vstore(out + static_cast<size_t>(row + i) * ld + col + v * kLanes, acc[i][v]);
+}
+
+template <int MR>
+void gram_rows(const float* j, const float* w, int count, int ld, int row, int col, float* out) {
+    constexpr int widest = kRegisters >= 32 ? 3 : 2;
+    for (; col + widest * kLanes <= ld; col += widest * kLanes) gram_tile<MR, widest>(j, w, count, ld, row, col, out);
+    if (widest == 3 && col + 2 * kLanes <= ld) gram_tile<MR, 2>(j, w, count, ld, row, col, out), col += 2 * kLanes;
+    if (col < ld) gram_tile<MR, 1>(j, w, count, ld, row, col, out);
+}
+
+// Normal equations of the weighted least squares step: H = JwT J + diag(lambda), rhs = JwT r. j and jw are (2n, ld); column q of j is r.
+struct NormalEquations {
+    static constexpr int kRows = kRegisters >= 32 ? 8 : 4;  // of a tile
+
+    int q, n2, ld;
+    float *j, *jw, *h, *rhs;
+
+    static int pitch(int q) { return round_up(q + 1, kLanes > kRows ? kLanes : kRows); }
+    static size_t floats(int q, int n2) { return static_cast<size_t>(pitch(q)) * (2 * n2 + pitch(q)); }
+    NormalEquations(float* memory, int q_, int n2_) : q(q_), n2(n2_), ld(pitch(q_)) {
+        j = memory;
+        jw = j + static_cast<size_t>(n2) * ld;
+        h = jw + static_cast<size_t>(n2) * ld;
         rhs = h + static_cast<size_t>(q) * ld;
     }
-    // `weighted` is jt or jwt.
+    // `weighted` is j or jw; its columns q.. are not used. Of H the rows' parts from the diagonal on are made.
     void build(const float* weighted, const float* residual) {
         for (int e = 0; e < n2; ++e) {
             float* row = j + static_cast<size_t>(e) * ld;
-            for (int k = 0; k < q; ++k) row[k] = jt[static_cast<size_t>(k) * pitch + e];
-            for (int k = q; k < ld; ++k) row[k] = 0.f;
+            row[q] = residual[e];
+            for (int k = q + 1; k < ld; ++k) row[k] = 0.f;
         }
-        int32_t offsets[2 * pyclnf::kMostPoints];
-        for (int e = 0; e < n2; ++e) offsets[e] = e * ld;
-        gemm({q, q, n2, weighted, pitch, j, offsets, nullptr, h, ld, kNone});
-        for (int k = 0; k < q; ++k) {
-            const float* row = weighted + static_cast<size_t>(k) * pitch;
-            float s = 0.f;
-            for (int e = 0; e < n2; ++e) s += row[e] * residual[e];
-            rhs[k] = s;
-        }
+        for (int row = 0; row < q; row += kRows) gram_rows<kRows>(j, weighted, n2, ld, row, row / kLanes * kLanes, h);
+        gram_rows<1>(j, weighted, n2, ld, q, 0, h);
     }
     bool solve() { return cholesky_solve(h, ld, q, rhs); }
 };
@@ -191,12 +208,13 @@ inline void fit_landmarks(const Shape& full, const float* landmarks, const float
         std::memcpy(g, none, sizeof none);
         return;
     }
-    const size_t eq = NormalEquations::floats(q, 2 * n);
-    float* memory = scratch.get<float>(eq + static_cast<size_t>(m + 2) * 3 * n + 8 * n + 64);
+    const size_t eq = NormalEquations::floats(q, 2 * n), modes = static_cast<size_t>(m) * 3 * n;
+    float* memory = scratch.get<float>(eq + 2 * modes + 12 * static_cast<size_t>(n));
     NormalEquations ne(memory, q, 2 * n);
     float* mean = memory + eq;
     float* basis_t = mean + 3 * n;
-    float* s3 = basis_t + static_cast<size_t>(m) * 3 * n;
+    float* basis = basis_t + modes;
+    float* s3 = basis + modes;
     float* target = s3 + 3 * n;
     float* shape = target + 2 * n;
     float* residual = shape + 2 * n;
@@ -205,12 +223,12 @@ inline void fit_landmarks(const Shape& full, const float* landmarks, const float
             mean[axis * n + i] = full.mean[axis * full.n + index[i]];
             if (axis < 2) target[axis * n + i] = landmarks[axis * full.n + index[i]];
         }
-    for (int k = 0; k < m; ++k)
-        for (int axis = 0; axis < 3; ++axis)
-            for (int i = 0; i < n; ++i)
-                basis_t[static_cast<size_t>(k) * 3 * n + axis * n + i] =
-                    full.basis_t[static_cast<size_t>(k) * 3 * full.n + axis * full.n + index[i]];
-    const Shape pdm{n, m, mean, basis_t, full.eigenvalues};
+    for (int axis = 0; n < full.n && axis < 3; ++axis)
+        for (int i = 0; i < n; ++i)
+            for (int k = 0; k < m; ++k)
+                basis_t[static_cast<size_t>(k) * 3 * n + axis * n + i] = basis[static_cast<size_t>(axis * n + i) * m + k] =
+                    full.basis[static_cast<size_t>(axis * full.n + index[i]) * m + k];
+    const Shape pdm = n < full.n ? Shape{n, m, mean, basis_t, basis, full.eigenvalues} : full;
     float lo[2], hi[2], mlo[2], mhi[2];
     for (int axis = 0; axis < 2; ++axis) {
         lo[axis] = hi[axis] = target[axis * n];
@@ -235,8 +253,8 @@ inline void fit_landmarks(const Shape& full, const float* landmarks, const float
             project(n, s3, g, shape);
         }
         for (int i = 0; i < 2 * n; ++i) residual[i] = target[i] - shape[i];
-        jacobian_t(pdm, s3, g, false, ne.jt, ne.pitch);
-        ne.build(ne.jt, residual);
+        jacobian(pdm, s3, g, false, ne.j, ne.ld);
+        ne.build(ne.j, residual);
         for (int k = 0; k < m; ++k) {
             ne.h[static_cast<size_t>(6 + k) * ne.ld + 6 + k] += 1.f / full.eigenvalues[k];
             ne.rhs[6 + k] -= p[k] / full.eigenvalues[k];

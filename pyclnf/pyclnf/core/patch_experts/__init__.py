@@ -1,6 +1,6 @@
 """Patch experts: how likely is each landmark at each position around the current estimate."""
 
-from .base import LARGEST_WINDOW, MAP_PITCH, SUPPORT, PatchExperts, nearest_view, new_maps
+from .base import LARGEST_WINDOW, MAP_PITCH, SUPPORT, PatchExperts, new_maps
 from .ccnf import CCNFExperts
 from .cen import CENExperts
 from .svr import SVRExperts
@@ -13,6 +13,5 @@ __all__ = [
     "CENExperts",
     "PatchExperts",
     "SVRExperts",
-    "nearest_view",
     "new_maps",
 ]

@@ -69,12 +69,6 @@ class PatchExperts(Protocol):
         ...
 
 
-def nearest_view(centres: npt.NDArray[np.float64], rotation: npt.ArrayLike) -> int:
-    """Index of the view whose orientation is nearest to `rotation` (radians); the first of several equally near."""
-    difference = centres.astype(np.float32) - np.asarray(rotation, dtype=np.float32).reshape(3)
-    return int(np.argmin((difference * difference).sum(axis=1)))
-
-
 def check_support(width: int, height: int, view: int, landmark: int) -> None:
     """Raise ValueError unless an expert looks at an area that the compiled banks know."""
     if (width, height) != (SUPPORT, SUPPORT):
