@@ -7,6 +7,8 @@ how the 68 landmarks move for each unit; the shape model expresses that movement
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from pyclnf.models import OPEN_FOLDER
 from weights.render.ict import AU_SHAPES, F64, load_ict
 
 PACKAGED = Path(__file__).resolve().parents[2] / "pyfaceau/pyfaceau/models_open/au_shapes_open.npz"
+MANIFEST = Path(__file__).parents[1] / "manifests/drawn_face.json"
 PDM = Path(OPEN_FOLDER) / "pdm_68_open.txt"
 FULL = 5.0
 #: ICT-FaceKit has no shape for the parting of the lips alone: both lips away from each other.
@@ -83,6 +86,10 @@ def _shut(mean: F64, modes: F64, parameters: F64, units: list[str]) -> F64:
     return np.asarray(-gap / opened * parted)
 
 
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -92,6 +99,12 @@ def main() -> None:
     units, parameters, left = fit(arguments.ict)
     with atomic_write(arguments.out, "wb") as stream:
         np.savez_compressed(stream, units=np.array(units), parameters=parameters.astype(np.float32))
+    record = {
+        "data": {"ict_facekit/ict_facekit_light.npz": _hash(arguments.ict)},
+        "models": {PACKAGED.name: _hash(arguments.out)},
+    }
+    with atomic_write(MANIFEST, "w") as stream:
+        stream.write(json.dumps(record, indent=1) + "\n")
     for unit, share in zip(units, left, strict=False):
         print(f"{unit} {share:.2f}")
 
