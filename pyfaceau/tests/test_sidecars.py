@@ -60,7 +60,7 @@ def test_records_say_what_numbers_depend_on(pipeline, tmp_path):
     assert {"pyfaceau", "pyclnf", "pymtcnn", "pyfhog", "numpy", "opencv", "python", "platform"} <= set(
         record["versions"]
     )
-    assert {"pyclnf", "pymtcnn"} == set(record["instruction_sets"])
+    assert {"pyclnf", "pymtcnn", "pyfhog", "pyfaceau"} == set(record["instruction_sets"])
     assert record["decoder"]["reader"]
     assert {"sha256_PNet", "sha256_RNet", "sha256_ONet"} <= set(record["detector"])
     assert all(len(digest) == 64 for digest in record["model_sha256"].values())
