@@ -212,9 +212,9 @@ def test_results_of_no_batch_are_refused(tmp_path):
         read_results(tmp_path)
     (tmp_path / ".pyfaceau").mkdir()
     (tmp_path / ".pyfaceau" / "journal.sqlite").write_bytes(b"no database" * 1000)
-    with pytest.raises(BatchError, match="journal cannot be used"):
+    with pytest.raises(BatchError, match="the journal is damaged"):
         read_results(tmp_path)
-    with pytest.raises(BatchError, match="journal cannot be used"):
+    with pytest.raises(BatchError, match="the journal is damaged"):
         run_batch(__file__, tmp_path)  # any file will do: the journal comes first
 
 

@@ -114,13 +114,13 @@ def test_killed_batches_and_workers_lose_nothing_and_do_nothing_twice(inputs, ch
 def test_worker_that_dies_again_and_again_fails_only_its_video(choice, inputs, tmp_path, monkeypatch):
     # The decoder dies at one file, as a defect in compiled code makes it.
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, cv2\n"
-        "original = cv2.VideoCapture\n"
-        "def capture(path, *more):\n"
+        "import os, av\n"
+        "original = av.open\n"
+        "def opened(path, *more, **options):\n"
         "    if 'v02' in path:\n"
         "        os.abort()\n"
-        "    return original(path, *more)\n"
-        "cv2.VideoCapture = capture\n"
+        "    return original(path, *more, **options)\n"
+        "av.open = opened\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     videos = [inputs / f"v0{number}.avi" for number in (1, 2, 4)]

@@ -13,11 +13,11 @@ import pytest
 
 from pyclnf.manifest import package_manifest
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = ("pyfhog", "pymtcnn", "pyclnf", "pyfaceau")
 IMPORT = """
 import json, sys
-
-pytestmark = pytest.mark.slow
 
 def refuse_network(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):

@@ -140,6 +140,16 @@ class ShapeModel:
             g, p = oracle.fit_landmarks(self._model, landmarks.reshape(2, -1), rotation)
             return g.astype(np.float32), p.astype(np.float32)
 
+    def look(
+        self, params_global: _F32, params_local: _F32, scale: float, centres: _F32
+    ) -> tuple[_F32, _F32, _F32, int, tuple[float, float, float, float]]:
+        """Landmarks (2n,), their reference frame both ways, the nearest view, and x0, y0, x1, y1 of the landmarks."""
+        shape = self.project(params_global, params_local)
+        to_reference, to_image = self.reference_frame(shape, params_local, scale)
+        nearest = int(np.argmin(((centres - params_global[1:4]) ** 2).sum(axis=1)))
+        x, y = shape.reshape(2, -1)
+        return shape, to_reference, to_image, nearest, (x.min(), y.min(), x.max(), y.max())
+
     def reference_frame(self, shape: _F32, params_local: _F32, scale: float) -> tuple[_F32, _F32]:
         """Similarity from the image to the upright shape at `scale` px/mm, and its inverse."""
         upright = self.project(np.array([scale, 0, 0, 0, 0, 0], np.float32), params_local)
