@@ -245,12 +245,12 @@ _STATE = "frame_success_certainty_likelihood_view"
 _VIDEO_ARRAYS = ("landmarks_2x68", "params_global", "params_local", _STATE)
 
 
-@cache
 def least_equal_certainties(n: int) -> float:
     """Share of frames that must have the reference's certainty: all but 1 %, or one frame of a short clip."""
     return min(0.99, (n - 1) / n)
 
 
+@cache
 def video_errors(shared: Path, video: str) -> dict[str, VideoErrors]:
     """Errors of every mode on one video, which is decoded once."""
     followers = {mode: _Follower(shared, mode, video) for mode in MAIN_FILES}
