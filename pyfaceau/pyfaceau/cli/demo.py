@@ -14,7 +14,8 @@ from .quiet import be_quiet
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for table, plot and overlay video.", metavar="OUT")
+        Path,
+        typer.Option("--output", "-o", help="Folder for table, plot, overlay and report.", metavar="OUT"),
     ] = Path("pyfaceau-demo"),
     models: Annotated[
         str, typer.Option(help="open, auto, openface, or a folder with OpenFace's files.", metavar="MODELS")
