@@ -58,7 +58,7 @@ def test_results_are_written(report):
 def test_table_names_every_unit_and_file(report):
     text = report.table()
     assert all(name in text for name in report.correlations)
-    assert all(str(path) in text for path in (report.csv, report.plot, report.overlay))
+    assert all(str(path) in text for path in (report.csv, report.plot, report.overlay, report.page))
 
 
 def test_all_units_are_shown_and_what_the_demo_is_no_evidence_of(report):

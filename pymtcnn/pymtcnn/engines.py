@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import logging
 import platform
@@ -311,6 +310,8 @@ def _probe_times(weights: DetectorWeights, options: EngineOptions) -> dict[str, 
 
 
 def _versions() -> dict[str, str]:
+    import importlib.metadata  # slow to load, and seldom needed
+
     versions = {}
     for package in ("pymtcnn", "onnxruntime", "onnxruntime-gpu", "numpy"):
         try:

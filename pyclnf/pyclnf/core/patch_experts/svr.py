@@ -6,7 +6,7 @@ import numpy as np
 
 from ..._kernels import kernels
 from ...io import SVRFile
-from .base import PatchExperts, check_support
+from .base import Fill, PatchExperts, check_support
 
 
 class SVRExperts(PatchExperts):
@@ -37,7 +37,7 @@ class SVRExperts(PatchExperts):
                     raise ValueError(f"landmark {landmark} in view {view} looks at an unknown kind of input")
         self._experts = data.experts
 
-    def _bank(self, view: int) -> kernels.SvrBank:
+    def _bank(self, view: int) -> Fill:
         bank = kernels.SvrBank(self.visibility.shape[1])
         for landmark in np.flatnonzero(self.visibility[view]):
             expert = self._experts[view][landmark]
@@ -52,4 +52,4 @@ class SVRExperts(PatchExperts):
                     for m in expert.modalities
                 ]
                 bank.add(int(landmark), modalities)
-        return bank
+        return bank.responses
