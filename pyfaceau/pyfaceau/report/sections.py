@@ -69,7 +69,7 @@ def lacking(data: Mapping[str, Any], video: Path | None) -> Lacking | None:
     source = shlex.quote(video.name) if video else "VIDEO"
     result = shlex.quote(f"{video.stem}.parquet") if video else "RESULT.parquet"
     return Lacking(
-        f"Not drawn: {listed}. The table does not have them; a table with everything that is drawn comes from",
+        f"Not drawn: {listed}, because the table does not hold them. A result in Parquet does:",
         f"pyfaceau extract {source} -o {result}",
     )
 
