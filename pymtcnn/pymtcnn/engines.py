@@ -310,12 +310,12 @@ def _probe_times(weights: DetectorWeights, options: EngineOptions) -> dict[str, 
 
 
 def _versions() -> dict[str, str]:
-    import importlib.metadata  # slow to load, and seldom needed
+    from importlib import metadata  # slow to load
 
     versions = {}
     for package in ("pymtcnn", "onnxruntime", "onnxruntime-gpu", "numpy"):
         try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
             continue
     return versions

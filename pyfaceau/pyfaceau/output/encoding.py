@@ -9,7 +9,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import av.codec
@@ -18,6 +18,9 @@ import av.error
 from ..containers import open_media
 from ..errors import OutputError
 from ..video import BGRImage
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 # H.264 encoders of FFmpeg that need no special hardware, best first, with their options.
 _H264: dict[str, dict[str, str]] = {
@@ -93,8 +96,8 @@ class VideoEncoder:
             self._output = av.open(
                 str(self._part.resolve()), "w", format="mp4", options={"movflags": "+faststart"}
             )
-            self._stream: Any = self._output.add_stream(name, Fraction(fps).limit_denominator(_TICKS))
-            self._stream.options = dict(options)
+            rate = Fraction(fps).limit_denominator(_TICKS)
+            self._stream = cast("VideoStream", self._output.add_stream(name, rate, dict(options)))
             self._stream.width, self._stream.height = size
             self._stream.pix_fmt = "yuv420p"  # the one layout that every player knows
             self._stream.codec_context.time_base = Fraction(1, _TICKS)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av.error
 import cv2
+import numpy as np
 
 from ..containers import open_media
 from ..errors import OutputError
@@ -81,12 +82,13 @@ def copy_for_browsers(video: Path, path: Path, progress: bool | ProgressCallback
             for frame in source:
                 # Sides must be even: a row or column at the edge is shown twice.
                 height, width = frame.image.shape[:2]
-                image = cv2.copyMakeBorder(frame.image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+                edges = (0, height % 2, 0, width % 2)
+                image = np.asarray(cv2.copyMakeBorder(frame.image, *edges, cv2.BORDER_REPLICATE), np.uint8)
                 if encoder is None:
                     size = image.shape[1], image.shape[0]
                     encoder = VideoEncoder(path, source.fps, size, video)
                 elif (image.shape[1], image.shape[0]) != size:  # images of a folder may differ
-                    image = cv2.resize(image, size)
+                    image = np.asarray(cv2.resize(image, size), np.uint8)
                 encoder.write(image, frame.timestamp if source.has_clock else None)
                 report(frame.number, source.n_frames)
     except BaseException:
