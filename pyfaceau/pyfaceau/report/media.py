@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import av.error
@@ -45,11 +46,13 @@ def obstacle(video: Path) -> str:
             if not source.streams.video:
                 return "no video"
             context = source.streams.video[0].codec_context
-            codec, name, colours = context.codec.canonical_name, context.codec.long_name, context.pix_fmt
+            codec, colours = context.codec.canonical_name, context.pix_fmt
+            # "HEVC (High Efficiency Video Coding)", "H.264 / AVC / MPEG-4 AVC": the first name will do.
+            name = re.split(r" [(/]", str(context.codec.long_name))[0]
     except (av.error.FFmpegError, OSError, ValueError):
         return "no video that FFmpeg reads"
     if codec not in _CODECS:
-        return str(name)
+        return name
     if video.suffix.lower() not in _CONTAINERS:
         return f"{name} in a file that does not end in .mp4 or .webm"
     return "" if colours in _CODECS[codec] else f"{name} with colours stored as {colours}"
