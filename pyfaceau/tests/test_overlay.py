@@ -295,3 +295,46 @@ def test_sound_that_cannot_be_read_is_left_out(tmp_path):
     encoder.close()
     assert encoder.sound == "left out"
     assert len(times_of(tmp_path / "o.mp4")) == 1
+
+
+def test_damaged_sound_is_silence_from_there_on_and_every_frame_is_there(tmp_path):
+    video = _with_sound(tmp_path / "damaged.mkv", "flac", 0.0)
+    data = bytearray(video.read_bytes())
+    with av.open(str(video)) as opened:
+        sound = [packet.pos for packet in opened.demux(audio=0) if packet.pos]
+    for place in sound[len(sound) // 2 :]:
+        data[place + 20 : place + 400] = bytes(380)
+    video.write_bytes(data)
+    encoder = VideoEncoder(tmp_path / "o.mp4", 5, SIZE[::-1], video)
+    for number in range(FRAMES):
+        encoder.write(made_up_image(number + 1))
+    encoder.close()
+    assert len(times_of(tmp_path / "o.mp4")) == FRAMES
+
+
+def test_frames_of_another_size_are_refused(tmp_path):
+    encoder = VideoEncoder(tmp_path / "o.mp4", 5, (64, 48))
+    with pytest.raises(ValueError, match=r"frames are \(64, 48\), got \(48, 64\)"):
+        encoder.write(np.zeros((64, 48, 3), np.uint8))
+    encoder.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_an_error_that_names_the_file_and_leaves_nothing(tmp_path):
+    resource = pytest.importorskip("resource", reason="needs a system that limits the size of files")
+    noise = np.random.default_rng(0).integers(0, 256, (10, 480, 640, 3), np.uint8)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    encoder = VideoEncoder(tmp_path / "o.mp4", 25, (640, 480))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"o\.mp4: cannot be written \(.+\)"):
+            _write_all(encoder, noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _write_all(encoder: VideoEncoder, frames: np.ndarray) -> None:
+    for frame in frames:
+        encoder.write(frame)
+    encoder.close()
