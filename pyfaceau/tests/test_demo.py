@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from pyfaceau.action_units import AU_NAMES
+from pyfaceau.cli.app import app
 from pyfaceau.demo import DEMO_CLIP, DEMO_TRUTH, DemoReport, run_demo
 from pyfaceau.models import OPEN_AU_FOLDER
 from pyfaceau.prediction.files import read_au_models
@@ -71,6 +73,18 @@ def test_all_units_are_shown_and_what_the_demo_is_no_evidence_of(report):
     assert all(
         f"{unit} {AU_NAMES[unit]} (hint)" in text for unit, each in model_quality().items() if each.hint
     )
+
+
+def test_the_command_says_what_keeps_it_from_its_work(tmp_path):
+    missing = CliRunner().invoke(
+        app, ["demo", "-o", str(tmp_path / "out"), "--models", str(tmp_path / "none")]
+    )
+    assert missing.exit_code == 2
+    assert "an existing folder" in " ".join(missing.output.replace("│", " ").split())
+    (tmp_path / "file").touch()
+    blocked = CliRunner().invoke(app, ["demo", "-o", str(tmp_path / "file"), "-q"])
+    assert blocked.exit_code == 1
+    assert "cannot be written" in blocked.output
 
 
 @pytest.mark.parametrize("view", ["dynamic", "static"])

@@ -29,7 +29,9 @@ def demo(
     try:
         report = run_demo(output, models, progress=not quiet)
     except Exception as error:
-        if not report_error(error):
-            raise
-        raise typer.Exit(1) from None
+        if report_error(error):
+            raise typer.Exit(1) from None
+        if isinstance(error, ValueError):  # the pipeline's way to refuse an argument
+            raise typer.BadParameter(str(error)) from error
+        raise
     typer.echo(report.table())
