@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,6 @@ from typing import Any
 import cv2
 
 from pyfaceau import FullPythonAUPipeline
-from pyfaceau.output.encoding import ffmpeg_program
 from pyfaceau.video import VideoFile
 
 
@@ -115,13 +115,13 @@ def _processor_time() -> float:
 
 def _scaled(video: str, size: str, frames: int, folder: Path) -> Path:
     """Make a larger video with the noise of a camera, H.264 at the quality of a phone."""
-    found = ffmpeg_program()
+    found = shutil.which("ffmpeg")
     if found is None:
-        raise SystemExit("--scale needs an FFmpeg program that encodes H.264")
+        raise SystemExit("--scale needs the program ffmpeg, with libx264")
     path = folder / f"{size}.mp4"
     width, height = size.split("x")
     picture = f"scale={width}:{height}:flags=bicubic,noise=alls=8:allf=t"
-    line = [found[0], "-v", "error", "-i", video, "-frames:v", str(frames), "-vf", picture]
+    line = [found, "-v", "error", "-i", video, "-frames:v", str(frames), "-vf", picture]
     line += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "22", "-pix_fmt", "yuv420p", "-an", str(path)]
     subprocess.run(line, check=True)
     return path

@@ -13,6 +13,7 @@ from faceless import FACELESS_FRAMES
 from typer.testing import CliRunner
 
 from pyclnf.download import sha256_of
+from pyfaceau import read_table
 from pyfaceau.cli.app import app
 from pyfaceau.errors import ProcessingError
 from pyfaceau.models import choose_models
@@ -89,3 +90,25 @@ def test_video_gives_the_same_result_again(pipeline, shared):
     ]
     assert tables[0]["success"].all()
     pd.testing.assert_frame_equal(*tables)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "drawn"),
+    [
+        ("r.parquet", (), True),
+        ("folder", ("--format", "parquet"), True),
+        ("r.csv", (), False),
+        ("r.parquet", ("--include", "aus"), False),
+    ],
+)
+def test_parquet_has_what_the_report_draws_unless_columns_are_named(
+    tmp_path, choice, faceless_video, name, more, drawn
+):
+    result = extract(faceless_video, "-o", tmp_path / name, "--max-frames", 2, *more, *options(choice))
+    assert result.exit_code == 0, result.output
+    (file,) = (path for path in tmp_path.rglob("*.*") if path.suffix in (".csv", ".parquet"))
+    table = read_table(file)
+    assert ({"x_0", "y_67", "gaze_angle_x"} <= set(table.columns)) is drawn
+    assert table.attrs["options"]["include"] == list(
+        ("gaze", "pose", "landmarks", "aus") if drawn else ("aus",) if more else ("pose", "aus")
+    )

@@ -30,10 +30,15 @@ def modules_after(statement: str) -> set[str]:
     ("statement", "needs", "unwanted"),
     [
         ("import pyfaceau", (), (*SLOW, *LATER, *NEVER)),
-        # pandas takes as long as all the rest, and is needed when there is a table.
-        ("from pyfaceau import FullPythonAUPipeline", ("cv2", "numpy"), ("pandas", *LATER, *NEVER)),
+        # pandas takes as long as all the rest, and is needed when there is a table; PyAV when there is a video, and
+        # pymtcnn when there is a pipeline: the two are a fifth.
+        (
+            "from pyfaceau import FullPythonAUPipeline",
+            ("cv2", "numpy"),
+            ("pandas", "av", "pymtcnn", "email", *LATER, *NEVER),
+        ),
         ("import pyclnf", ("numpy",), ("cv2", "pandas", "pymtcnn", *LATER, *NEVER)),
-        ("import pymtcnn", ("numpy",), ("cv2", "pandas", "pyclnf", *LATER, *NEVER)),
+        ("import pymtcnn", ("numpy",), ("cv2", "pandas", "pyclnf", "email", *LATER, *NEVER)),
         ("import pyfhog", ("numpy",), ("cv2", "pandas", "pyclnf", *LATER, *NEVER)),
         ("import pyfaceau.cli.app", ("typer",), ("cv2", "pandas", "matplotlib", "tkinter", "pooch", *NEVER)),
     ],

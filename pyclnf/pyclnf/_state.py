@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 State = dict[str, npt.NDArray[Any]]
 StateLike = Mapping[str, npt.NDArray[Any]]
 _LARGEST_COUNT = 2**53
+_Read = TypeVar("_Read")
 
 
 def below(prefix: str, state: StateLike) -> State:
@@ -120,6 +121,31 @@ class StateReader:
             reader.expect_end()
         for name in self._left:
             raise self.error(name, "is not part of this object's state (another model, or other options?)")
+
+
+def read_whole(state: StateLike, read: Callable[[StateReader], _Read]) -> _Read:
+    """Read a state of which nothing may be left over.
+
+    Parameters
+    ----------
+    state : mapping of str to ndarray
+    read : callable
+        Takes the entries that it knows, and checks them.
+
+    Returns
+    -------
+    object
+        What `read` returns.
+
+    Raises
+    ------
+    KeyError, ValueError
+        An entry is missing, is not as described, or is unknown.
+    """
+    reader = StateReader(state)
+    found = read(reader)
+    reader.expect_end()
+    return found
 
 
 Rebuilding = tuple[Callable[..., Any], tuple[type, dict[str, Any], State | None]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._state import State, StateLike, StateReader, below, count
+from ._state import State, StateLike, StateReader, below, count, read_whole
 from .overlap import Box, doubled, intersection_over_union, same_face
 
 REMEMBERED = 30  # frames for which a lost face keeps its identity, about a second of video
@@ -115,10 +115,7 @@ class Identities:
         KeyError, ValueError
             If an entry is missing, impossible, or unknown; the identities are left as they were.
         """
-        reader = StateReader(state)
-        read = self.read(reader)
-        reader.expect_end()
-        self.adopt(read)
+        self.adopt(read_whole(state, self.read))
 
     def read(self, state: StateReader) -> _Restored:
         """Check a state and return it for :meth:`adopt`."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, rebuilt
+from ._state import Rebuilding, State, StateLike, StateReader, below, count, flag, read_whole, rebuilt
 from .clnf import load_model
 from .config import FitParameters
 from .core.initialisation import fit_in_image
@@ -162,10 +162,7 @@ class FaceTracker:
         KeyError, ValueError
             If an entry is missing, does not fit this model, or is unknown; the tracker is left as it was.
         """
-        reader = StateReader(state)
-        read = self._read(reader)
-        reader.expect_end()
-        self._adopt(read)
+        self._adopt(read_whole(state, self._read))
 
     def _read(self, state: StateReader) -> _Restored:
         return _Restored(

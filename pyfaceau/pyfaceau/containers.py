@@ -225,6 +225,26 @@ def _to_bgr(frame: av.VideoFrame, width: int, height: int, threads: int) -> BGRI
     return _pixels(made.planes[0])[:, : 3 * width].reshape(height, width, 3)  # a view: rows are padded
 
 
+def open_media(path: Path) -> av.container.InputContainer:
+    """Open a file with FFmpeg, which may open nothing else: lists name other files, and addresses.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    av.container.InputContainer
+
+    Raises
+    ------
+    av.error.FFmpegError, ValueError
+        FFmpeg cannot read it.
+    """
+    # A prefix, as FFmpeg would take "a:b.mp4" for an address.
+    return av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+
+
 class Container:
     """The first video stream of a file, read from its beginning.
 
@@ -253,8 +273,7 @@ class Container:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            # A prefix: FFmpeg would take "a:b.mp4" for an address, and lists may name files only.
-            self._input = av.open(f"file:{path}", options={"protocol_whitelist": "file"})
+            self._input = open_media(path)
         except (av.error.FFmpegError, ValueError) as error:
             raise VideoError(
                 f"{path}: not a video that can be decoded (is it damaged, or not a video?)"

@@ -11,16 +11,17 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pymtcnn import MTCNN, DetectorWeights
-from pymtcnn.backends import ENGINES, BackendName
-
 from .video import as_bgr
+
+if TYPE_CHECKING:
+    from pymtcnn import DetectorWeights
+    from pymtcnn.backends import BackendName
 
 __all__ = [
     "DETECTORS",
@@ -381,13 +382,16 @@ def make_detector(
                 f"not {type(detector).__name__}"
             )
         return detector
+    from pymtcnn import MTCNN
+    from pymtcnn.backends import ENGINES
+
     name, _, argument = detector.partition(":")
     if name == "yunet":
         return _yunet(argument)
     if name == "haar" and not argument:
         return HaarDetector()
     if not argument and name in ("mtcnn", "auto", *ENGINES):
-        return MTCNN(backend=cast(BackendName, "auto" if name == "mtcnn" else name), weights=weights)
+        return MTCNN(backend=cast("BackendName", "auto" if name == "mtcnn" else name), weights=weights)
     names = ", ".join((*DETECTORS, "auto", *ENGINES))
     raise ValueError(f"unknown detector {detector!r}; choose one of {names} (yunet as yunet:PATH)")
 

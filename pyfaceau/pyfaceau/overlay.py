@@ -59,8 +59,8 @@ class Overlay:
         "H.264", which every browser plays, or "MPEG-4 Part 2".
     frames : int
     sound : str
-        What became of the video's sound: "copied", "encoded as AAC", "left out" where there is no FFmpeg program to
-        take it over, or empty where there is none.
+        What became of the video's sound: "copied", "encoded as AAC", "left out" where it cannot be read, or empty
+        where there is none.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class Overlay:
     @property
     def advice(self) -> str:
         """What to do if the video does not play; empty for H.264."""
-        return "" if self.codec == "H.264" else f"{self.path}: written as {self.codec}; {ADVICE}"
+        return "" if self.codec == "H.264" else f"{self.path}: written as {self.codec}: {ADVICE}"
 
 
 class FaceShapes:
@@ -141,7 +141,7 @@ def write_overlay(
     """Write a video that shows the values of a table over its frames.
 
     Landmarks, head box, eyes and gaze are drawn into the picture; a margin beside it shows the action units of each
-    face, by name, as the table has them. Sound is kept where there is an FFmpeg program.
+    face, by name, as the table has them. Sound is kept.
 
     Parameters
     ----------

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._warning import warn
-from .containers import Damage
 from .errors import DamagedVideoWarning, ShortSequenceWarning, TimestampWarning
 from .options import Timestamps
 from .output import ImmediateTable, ResultTable
 from .video import FrameSource, VideoFrame
+
+if TYPE_CHECKING:
+    from .containers import Damage
 
 # Frames with a face below which a person's rest cannot be told from what they do. With the first 2 s of the demo
 # (60 frames) AU05 of a neutral frame is 4.4, with all of it 1.0.

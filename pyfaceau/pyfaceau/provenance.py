@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import av
 import cv2
 import numpy as np
 
 import pyclnf
 import pyfhog
-import pymtcnn
 
 from . import __version__, kernels
 
@@ -39,6 +37,10 @@ def versions() -> dict[str, str]:
     dict of str to str
         By name: the four packages, NumPy, OpenCV, PyAV and the FFmpeg libraries inside it, Python, the platform.
     """
+    import av  # takes long, and is there by now: something has been analysed
+
+    import pymtcnn
+
     return {
         "pyfaceau": __version__,
         "pyclnf": pyclnf.__version__,
@@ -61,6 +63,8 @@ def instruction_sets() -> dict[str, str]:
     dict of str to str
         By package.
     """
+    import pymtcnn
+
     return {
         "pyclnf": pyclnf.instruction_set(),
         "pymtcnn": pymtcnn.instruction_set(),

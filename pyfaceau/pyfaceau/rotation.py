@@ -11,7 +11,6 @@ from pyclnf import CLNF
 from pyclnf.image import whole
 
 from ._warning import warn
-from .containers import Container
 from .engine import Engine
 from .errors import RotationWarning, VideoError
 from .inputs import images_in
@@ -85,6 +84,8 @@ def _samples(path: Path) -> Iterator[BGRImage]:
             with suppress(VideoError):  # said when its turn comes
                 yield read_image(files[index])
         return
+    from .containers import Container  # loads FFmpeg
+
     container = Container(path)
     try:
         for place in range(_SAMPLES):

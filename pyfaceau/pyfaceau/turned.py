@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from .containers import Damage, DecodedPicture
 from .video import BGRImage, FrameSource, VideoFrame
+
+if TYPE_CHECKING:
+    from .containers import Damage
 
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -55,6 +58,8 @@ class Turned:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order."""
+        from .containers import DecodedPicture  # loads FFmpeg
+
         for frame in self._source:
             picture = frame.picture
             yield replace(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -21,8 +21,10 @@ import numpy.typing as npt
 
 from pyclnf.image import Picture, to_uint8, whole
 
-from .containers import Container, Damage
 from .errors import VideoError
+
+if TYPE_CHECKING:
+    from .containers import Damage
 
 DEFAULT_FPS = 30.0  # OpenFace 2.2: SequenceCapture, where the container names none
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")  # OpenFace 2.2: SequenceCapture
@@ -156,6 +158,8 @@ class VideoFile:
         self.path = Path(path)
         self.name = str(self.path)
         check_readable(self.path)
+        from .containers import Container  # loads FFmpeg
+
         self._container = Container(self.path)
         self._pictures = self._container.pictures()
         self.damage = self._container.damage

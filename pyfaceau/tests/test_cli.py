@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from pyclnf.models import OPEN_FOLDER
 from pyfaceau.cli.app import app
 from pyfaceau.cli.jobs import plan_jobs
+from pyfaceau.demo import DEMO_CLIP
 from pyfaceau.models import OPEN_AU_FOLDER, openface_store
 
 
@@ -169,3 +170,20 @@ def test_install_from_the_reference_files_copies_and_checks_them(shared, tmp_pat
     assert "66 files installed" in result.output
     again = run(*arguments, OPENFACE_MODELS_DIR=str(tmp_path))
     assert "0 files installed" in again.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("extract", str(DEMO_CLIP), "-o", "{folder}/r.csv"),
+        ("batch", str(DEMO_CLIP), "-o", "{folder}/batch", "-q"),
+        ("openface", "-f", str(DEMO_CLIP), "-out_dir", "{folder}/openface"),
+        ("live", "--source", str(DEMO_CLIP), "--no-window"),
+        ("demo", "-o", "{folder}/demo"),
+    ],
+)
+def test_models_that_are_not_there_are_wrong_usage_in_every_command(tmp_path, arguments):
+    filled = [each.format(folder=tmp_path) for each in arguments]
+    done = run(*filled, "--models", tmp_path / "none")
+    assert done.exit_code == 2, done.exception
+    assert "models must be" in " ".join(done.output.replace("│", " ").split())

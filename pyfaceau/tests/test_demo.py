@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from pyfaceau.action_units import AU_NAMES
+from pyfaceau.cli.app import app
 from pyfaceau.demo import DEMO_CLIP, DEMO_TRUTH, DemoReport, run_demo
 from pyfaceau.models import OPEN_AU_FOLDER
 from pyfaceau.prediction.files import read_au_models
@@ -58,7 +60,7 @@ def test_results_are_written(report):
 def test_table_names_every_unit_and_file(report):
     text = report.table()
     assert all(name in text for name in report.correlations)
-    assert all(str(path) in text for path in (report.csv, report.plot, report.overlay))
+    assert all(str(path) in text for path in (report.csv, report.plot, report.overlay, report.page))
 
 
 def test_all_units_are_shown_and_what_the_demo_is_no_evidence_of(report):
@@ -71,6 +73,13 @@ def test_all_units_are_shown_and_what_the_demo_is_no_evidence_of(report):
     assert all(
         f"{unit} {AU_NAMES[unit]} (hint)" in text for unit, each in model_quality().items() if each.hint
     )
+
+
+def test_the_command_says_what_keeps_it_from_its_work(tmp_path):
+    (tmp_path / "file").touch()
+    blocked = CliRunner().invoke(app, ["demo", "-o", str(tmp_path / "file"), "-q"])
+    assert blocked.exit_code == 1
+    assert "cannot be written" in blocked.output
 
 
 @pytest.mark.parametrize("view", ["dynamic", "static"])

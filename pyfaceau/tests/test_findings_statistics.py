@@ -12,7 +12,7 @@ import pytest
 import scipy.stats
 from typer.testing import CliRunner
 
-from pyfaceau import MissingColumnsError, compare, read_openface_csv
+from pyfaceau import MissingColumnsError, ResultFileError, compare, read_openface_csv, read_table
 from pyfaceau.cli.app import app
 from pyfaceau.findings.statistics import block_sums
 from pyfaceau.output.openface_csv import write_openface_csv
@@ -160,6 +160,49 @@ def test_worst_frames_are_those_that_differ_most(pair):
     assert compare(a, b).worst_frames("AU12_r", 1)["difference"].iloc[0] == pytest.approx(
         max(abs(5.0 - a["AU12_r"][17]), abs(4.9 - a["AU12_r"][120]))
     )
+
+
+def test_without_action_units_the_worst_frames_are_by_shares_of_each_columns_spread():
+    rng = np.random.default_rng(2)
+    a = recording(50, pose_Tz=600 + rng.normal(0, 10, 50), pose_Rx=rng.normal(0, 0.1, 50))
+    b = a.copy()
+    b.loc[7, "pose_Tz"] += 5.0  # half of its spread
+    b.loc[21, "pose_Rx"] += 0.3  # three times its spread, if a smaller number
+    assert compare(a, b).worst_frames(count=2)["frame"].tolist() == [22, 8]
+    with pytest.raises(MissingColumnsError, match="no column AU12_r in common"):
+        compare(a, b).worst_frames("AU12_r")
+
+
+def test_figures_that_cannot_be_are_refused_and_a_table_without_rows_has_none():
+    table = recording(10, AU12_r=1.0)
+    with pytest.raises(ValueError, match="level is a share"):
+        table.face.summary(level=95)
+    with pytest.raises(ValueError, match="resamples"):
+        table.face.summary(resamples=-1)
+    found = table.iloc[:0].face.summary()
+    assert found.loc["AU12", "frames"] == 0
+    assert found.drop(columns="frames").isna().all(axis=None)
+
+
+def test_results_that_cannot_be_read_are_named_with_what_is_wrong(tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no table")
+    recording(3, AU12_r=1.0).to_csv(tmp_path / "clip.csv", index=False)
+    (tmp_path / "clip.csv.json").write_text("{no record")
+    (tmp_path / "empty.csv").touch()
+    for name, complaint in (
+        ("broken.parquet", r"broken\.parquet: cannot be read"),
+        ("clip.csv", r"clip\.csv\.json: cannot be read .* remove it if it is not the table's"),
+        ("empty.csv", r"empty\.csv: not a table"),
+        (".", "a folder, not a file"),
+    ):
+        with pytest.raises(ResultFileError, match=complaint):
+            read_table(tmp_path / name)
+
+
+def test_tables_of_photographs_are_read_with_their_names(tmp_path):
+    photographs = pd.DataFrame({"input": ["a.jpg", "b.jpg"], "face_id": 0, "AU12_r": [1.0, 2.5]})
+    photographs.to_csv(tmp_path / "photos.csv", index=False)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "photos.csv"), photographs)
 
 
 def test_compare_reads_files_of_both_programs_and_of_every_separator(tmp_path, pair):

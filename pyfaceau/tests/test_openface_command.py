@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,13 +21,29 @@ from pyfaceau.output import read_hog, read_openface_csv
 MODEL = "model/main_clnf_general.txt"
 
 
-@pytest.fixture
-def run(shared):
-    def run(*arguments: object):
-        models = ("--models", str(shared / "openface"), "-mloc", MODEL, "-q")
-        return CliRunner().invoke(app, ["openface", *map(str, arguments), *models])
+class Command(NamedTuple):
+    """The command with a set of models, and what it is run on."""
 
-    return run
+    models: tuple[str, ...]
+    video: Path
+    group: Path
+    faces: int
+
+    def __call__(self, *arguments: object):
+        return CliRunner().invoke(app, ["openface", *map(str, arguments), *self.models, "-q"])
+
+
+@pytest.fixture(params=["open", "openface"])
+def run(request, tmp_path_factory) -> Command:
+    """With the open models and the demo clip; with OpenFace's and its media where they are."""
+    if request.param == "openface":
+        shared = request.getfixturevalue("shared")
+        models = ("--models", str(shared / "openface"), "-mloc", MODEL)
+        return Command(models, shared / "media/default.wmv", shared / "media/sample2.jpg", 3)
+    group = tmp_path_factory.mktemp("group") / "group.jpg"
+    frame = cv2.VideoCapture(str(DEMO_CLIP)).read()[1]
+    cv2.imwrite(str(group), np.hstack([frame, frame]))
+    return Command(("--models", "open"), DEMO_CLIP, group, 2)
 
 
 def first_frames(source: Path, target: Path, count: int) -> Path:
@@ -54,8 +72,8 @@ def test_help_is_shown_and_hog_is_not_mistaken_for_it():
     assert "no input" in result.output
 
 
-def test_all_outputs_of_a_sequence_stand_under_openfaces_names(run, shared, tmp_path):
-    frames = first_frames(shared / "media/default.wmv", tmp_path / "clip", 6)
+def test_all_outputs_of_a_sequence_stand_under_openfaces_names(run, tmp_path):
+    frames = first_frames(run.video, tmp_path / "clip", 6)
     result = run("FeatureExtraction", "-fdir", frames, "-out_dir", tmp_path / "out", "-verbose")
     assert result.exit_code == 0, result.output
     assert "warning: -verbose has no effect" in result.output
@@ -73,8 +91,8 @@ def test_all_outputs_of_a_sequence_stand_under_openfaces_names(run, shared, tmp_
     assert "Output aligned directory:clip_aligned\n" in (out / "clip_of_details.txt").read_text()
 
 
-def test_only_what_is_asked_for_is_written_with_the_given_camera(run, shared, tmp_path):
-    frames = first_frames(shared / "media/default.wmv", tmp_path / "clip", 2)
+def test_only_what_is_asked_for_is_written_with_the_given_camera(run, tmp_path):
+    frames = first_frames(run.video, tmp_path / "clip", 2)
     for fx in (500, 1000):
         result = run(
             "-fdir", frames, "-out_dir", tmp_path, "-of", f"f{fx}", "-pose", "-tracked",
@@ -90,8 +108,8 @@ def test_only_what_is_asked_for_is_written_with_the_given_camera(run, shared, tm
     assert "Camera parameters:1000,1000,320,240\n" in (tmp_path / "f1000_of_details.txt").read_text()
 
 
-def test_size_and_colour_of_aligned_faces_follow_the_options(run, shared, tmp_path):
-    frames = first_frames(shared / "media/default.wmv", tmp_path / "clip", 1)
+def test_size_and_colour_of_aligned_faces_follow_the_options(run, tmp_path):
+    frames = first_frames(run.video, tmp_path / "clip", 1)
     options = ("-simalign", "-simsize", 60, "-nomask", "-g", "-format_aligned", "png")
     result = run("-fdir", frames, "-out_dir", tmp_path / "out", *options)
     assert result.exit_code == 0, result.output
@@ -100,16 +118,17 @@ def test_size_and_colour_of_aligned_faces_follow_the_options(run, shared, tmp_pa
     assert (image > 0).mean() > 0.95
 
 
-def test_single_image_gives_one_row_a_face(run, shared, tmp_path):
-    result = run("-f", shared / "media/sample2.jpg", "-out_dir", tmp_path)
+def test_single_image_gives_one_row_a_face(run, tmp_path):
+    result = run("-f", run.group, "-out_dir", tmp_path)
     assert result.exit_code == 0, result.output
+    name = run.group.stem
     assert names_in(tmp_path) == [
-        "sample2.csv", "sample2.hog", "sample2.jpg", "sample2_aligned", "sample2_of_details.txt",
+        f"{name}.csv", f"{name}.hog", f"{name}.jpg", f"{name}_aligned", f"{name}_of_details.txt",
     ]  # fmt: skip
-    assert read_openface_csv(tmp_path / "sample2.csv").shape == (3, 711)
-    assert len(read_hog(tmp_path / "sample2.hog").features) == 3
-    assert names_in(tmp_path / "sample2_aligned") == [f"face_det_{n:06d}.bmp" for n in range(3)]
-    drawn, image = cv2.imread(str(tmp_path / "sample2.jpg")), cv2.imread(str(shared / "media/sample2.jpg"))
+    assert read_openface_csv(tmp_path / f"{name}.csv").shape == (run.faces, 711)
+    assert len(read_hog(tmp_path / f"{name}.hog").features) == run.faces
+    assert names_in(tmp_path / f"{name}_aligned") == [f"face_det_{n:06d}.bmp" for n in range(run.faces)]
+    drawn, image = cv2.imread(str(tmp_path / f"{name}.jpg")), cv2.imread(str(run.group))
     assert drawn.shape == image.shape
     assert (np.abs(drawn.astype(int) - image).max(axis=2) > 100).sum() > 1000
 
@@ -122,13 +141,45 @@ def test_image_without_a_face_has_no_table(run, tmp_path):
     assert names_in(tmp_path / "out") == ["wall.hog", "wall_of_details.txt"]
 
 
-def test_input_that_fails_is_named_and_the_others_go_on(run, shared, tmp_path):
+def test_input_that_fails_is_named_and_the_others_go_on(run, tmp_path):
     (tmp_path / "broken.avi").write_text("not a video")
-    frames = first_frames(shared / "media/default.wmv", tmp_path / "clip", 2)
+    frames = first_frames(run.video, tmp_path / "clip", 2)
     result = run("-f", tmp_path / "broken.avi", "-fdir", frames, "-out_dir", tmp_path / "out", "-pose")
     assert result.exit_code == 1
     assert "broken.avi: not a video" in result.output
     assert names_in(tmp_path / "out") == ["clip.csv", "clip.csv.json", "clip_of_details.txt"]
+
+
+def test_several_faces_of_a_video_have_a_row_each(run, tmp_path):
+    folder = tmp_path / "group"
+    folder.mkdir()
+    for number in range(2):
+        shutil.copy(run.group, folder / f"{number}.jpg")
+    result = run("FaceLandmarkVidMulti", "-fdir", folder, "-out_dir", tmp_path / "out", "-pose", "-aus")
+    assert result.exit_code == 0, result.output
+    table = read_openface_csv(tmp_path / "out/group.csv")
+    assert table.groupby("frame").size().tolist() == [run.faces] * 2
+
+
+def test_frames_before_a_failure_are_kept_beside_the_table(run, tmp_path):
+    folder = first_frames(run.video, tmp_path / "clip", 3)
+    (folder / "001.png").write_text("no image")
+    result = run("-fdir", folder, "-out_dir", tmp_path / "out", "-pose", "-hogalign")
+    assert result.exit_code == 1
+    assert "001.png" in result.output
+    assert len(read_openface_csv(tmp_path / "out/clip.partial.csv")) == 1
+    assert "clip.csv" not in names_in(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [("--dialect", "swiss", "--dialect must be"), ("--timestamps", "wrong", "timestamps")],
+)
+def test_what_pyfaceau_adds_to_the_command_is_checked(run, tmp_path, option, value, complaint):
+    folder = first_frames(run.video, tmp_path / "clip", 1)
+    result = run("-fdir", folder, "-out_dir", tmp_path / "out", option, value)
+    assert result.exit_code == 2
+    assert re.search(complaint, result.output)
 
 
 def test_gaze_that_the_models_cannot_give_is_left_out_with_a_warning(tmp_path):

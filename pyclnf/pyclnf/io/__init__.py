@@ -32,6 +32,7 @@ from .validator import (
     read_validator,
     write_validator,
 )
+from .views import PatchFile
 
 __all__ = [
     "BinaryReader",
@@ -50,6 +51,7 @@ __all__ = [
     "ModelDescription",
     "PDMFile",
     "PartDescription",
+    "PatchFile",
     "PieceWiseWarp",
     "ReLU",
     "SVRExpert",

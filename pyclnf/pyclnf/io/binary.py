@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..errors import ModelFileError
 from .atomic import atomic_write
+from .reader import Reader
 from .regular import open_regular
 
 # OpenCV's one-channel type codes. 7 is CV_16F, which OpenFace itself never writes: our compact packs do.
@@ -38,8 +39,8 @@ def fitting(values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any] 
     return converted if fits else None
 
 
-class BinaryReader:
-    """Sequential reader over a memory-mapped file; every size is checked before it is used.
+class BinaryReader(Reader):
+    """Sequential reader over a memory-mapped file; see `Reader` for counts, tags and errors.
 
     Arrays of the stored dtype are read-only views on the mapping (nothing is copied) wherever
     their place in the file is aligned for that dtype.
@@ -48,18 +49,11 @@ class BinaryReader:
     ----------
     path : path-like
         File to read.
-
-    Raises
-    ------
-    MissingModelError
-        No such file.
-    ModelFileError
-        From every method: the file is too short, or holds something impossible.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.offset = 0
+        self._offset = 0
         with open_regular(self.path) as stream:
             self._size = os.fstat(stream.fileno()).st_size
             try:
@@ -74,18 +68,19 @@ class BinaryReader:
     @property
     def remaining(self) -> int:
         """Bytes not read yet."""
-        return self._size - self.offset
+        return self._size - self._offset
 
-    def error(self, reason: str, offset: int | None = None) -> ModelFileError:
-        """Build (not raise) the error for `reason` at `offset`, by default the current place."""
-        return ModelFileError(self.path, self.offset if offset is None else offset, reason)
+    @property
+    def offset(self) -> int:
+        """Byte at which reading goes on."""
+        return self._offset
 
     def _take(self, n_bytes: int, what: str) -> int:
         """Advance over `n_bytes` and return where they begin."""
         if n_bytes > self.remaining:
             raise self.error(f"{what} needs {n_bytes} bytes but only {self.remaining} are left (truncated?)")
-        start = self.offset
-        self.offset += n_bytes
+        start = self._offset
+        self._offset += n_bytes
         return start
 
     def i32(self, what: str = "an integer") -> int:
@@ -98,19 +93,6 @@ class BinaryReader:
         if finite and not np.isfinite(value):
             raise self.error(f"{what} is {value}", self.offset - 8)
         return value
-
-    def count(self, what: str, item_bytes: int, minimum: int = 0) -> int:
-        """Read an i32 count of items of at least `item_bytes` bytes each, all of which must still fit."""
-        value = self.i32(f"the number of {what}")
-        if value < minimum or value * item_bytes > self.remaining:
-            raise self.error(f"{value} is not a possible number of {what}", self.offset - 4)
-        return value
-
-    def tag(self, expected: int, what: str) -> None:
-        """Read an i32 type tag and insist on its value."""
-        value = self.i32(f"the type tag of {what}")
-        if value != expected:
-            raise self.error(f"expected type tag {expected} of {what}, found {value}", self.offset - 4)
 
     def f32s(self, n: int, what: str = "float32 values") -> npt.NDArray[np.float32]:
         """Read `n` float32 values."""
@@ -151,17 +133,9 @@ class BinaryReader:
             A view on the file where no conversion is needed.
         """
         start = self.offset
-        stored_rows, stored_cols, code = _HEADER.unpack_from(
-            self._data, self._take(12, f"the header of {what}")
-        )
-        stored = MATRIX_TYPES.get(code)
-        if stored is None:
-            raise self.error(f"{what} has the unknown matrix type {code}", start)
-        if stored_rows < 0 or stored_cols < 0:
-            raise self.error(f"{what} has the impossible size {stored_rows} x {stored_cols}", start)
-        for name, found, wanted in (("rows", stored_rows, rows), ("columns", stored_cols, cols)):
-            if wanted is not None and found != wanted:
-                raise self.error(f"{what} has {found} {name}, expected {wanted}", start)
+        header = _HEADER.unpack_from(self._data, self._take(12, f"the header of {what}"))
+        stored = self._matrix_type(header, MATRIX_TYPES, rows, cols, what, start)
+        stored_rows, stored_cols, _ = header
         values = self._array(stored, stored_rows * stored_cols, f"{what} ({stored_rows} x {stored_cols})")
         values = values.reshape(stored_rows, stored_cols)
         if finite and stored.kind == "f" and not np.isfinite(values).all():

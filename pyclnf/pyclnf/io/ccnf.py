@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .binary import BinaryReader
-from .views import read_head
+from .views import PatchFile, read_head
 
 _EXPERT_TAG = 5
 _NEURON_TAG = 2
@@ -51,26 +51,17 @@ class CCNFExpert:
 
 
 @dataclass(frozen=True, eq=False)
-class CCNFFile:
-    """All CCNF experts of one scale.
+class CCNFFile(PatchFile):
+    """All CCNF experts of one scale; scale, centres and visibility are those of `PatchFile`.
 
     Attributes
     ----------
-    scale : float
-        Patch scale: interocular-normalised size at which the experts look at the face.
-    centres : ndarray, shape (v, 3), float64
-        Orientation of each view in radians (pitch, yaw, roll).
-    visibility : ndarray, shape (v, n), bool
-        Landmarks visible in each view.
     sigma_components : dict of int to ndarray, shape (c, w * w, w * w), float32
         Components of the inverse covariance by response window size w.
     experts : tuple of tuple of CCNFExpert or None
         By view, then landmark; None where the file holds an empty expert.
     """
 
-    scale: float
-    centres: npt.NDArray[np.float64]
-    visibility: npt.NDArray[np.bool_]
     sigma_components: Mapping[int, npt.NDArray[np.float32]]
     experts: tuple[tuple[CCNFExpert | None, ...], ...]
 

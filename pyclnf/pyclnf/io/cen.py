@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .binary import BinaryReader, BinaryWriter
-from .views import read_head, write_centres
+from .views import PatchFile, read_head, write_centres
 
 _EXPERT_TAG = 6
 _LAYER_BYTES = 28  # activation and two matrix headers
@@ -54,17 +54,11 @@ class CENExpert:
 
 
 @dataclass(frozen=True, eq=False)
-class CENFile:
-    """All CEN experts of one scale.
+class CENFile(PatchFile):
+    """All CEN experts of one scale; scale, centres and visibility are those of `PatchFile`.
 
     Attributes
     ----------
-    scale : float
-        Patch scale.
-    centres : ndarray, shape (v, 3), float64
-        Orientation of each view in radians (pitch, yaw, roll).
-    visibility : ndarray, shape (v, n), bool
-        Landmarks visible in each view.
     mirror_landmarks : ndarray, shape (n,), int32
         The landmark that each landmark becomes in a mirrored face.
     mirror_views : ndarray, shape (v,), int32
@@ -73,9 +67,6 @@ class CENFile:
         By view, then landmark.
     """
 
-    scale: float
-    centres: npt.NDArray[np.float64]
-    visibility: npt.NDArray[np.bool_]
     mirror_landmarks: npt.NDArray[np.int32]
     mirror_views: npt.NDArray[np.int32]
     experts: tuple[tuple[CENExpert, ...], ...]

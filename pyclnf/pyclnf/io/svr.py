@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .text import TextReader
-from .views import read_head
+from .views import PatchFile, read_head
 
 _EXPERT_TAG = 3
 _MODALITY_TAG = 2
@@ -47,24 +47,15 @@ class SVRExpert:
 
 
 @dataclass(frozen=True, eq=False)
-class SVRFile:
-    """All SVR experts of one scale.
+class SVRFile(PatchFile):
+    """All SVR experts of one scale; scale, centres and visibility are those of `PatchFile`.
 
     Attributes
     ----------
-    scale : float
-        Patch scale.
-    centres : ndarray, shape (v, 3), float64
-        Orientation of each view in radians (pitch, yaw, roll).
-    visibility : ndarray, shape (v, n), bool
-        Landmarks visible in each view.
     experts : tuple of tuple of SVRExpert
         By view, then landmark.
     """
 
-    scale: float
-    centres: npt.NDArray[np.float64]
-    visibility: npt.NDArray[np.bool_]
     experts: tuple[tuple[SVRExpert, ...], ...]
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import ModelFileError
 from .binary import fitting
+from .reader import Reader
 from .regular import open_regular
 
 _TOKEN = re.compile(rb"^#[^\n]*|(\S+)", re.MULTILINE)
@@ -30,20 +31,13 @@ def read_text_file(path: str | os.PathLike[str]) -> bytes:
             raise ModelFileError(path, None, f"cannot be read ({error.strerror or error})") from error
 
 
-class TextReader:
-    """Sequential reader of whitespace-separated tokens.
+class TextReader(Reader):
+    """Sequential reader of whitespace-separated tokens; see `Reader` for counts, tags and errors.
 
     Parameters
     ----------
     path : path-like
         File to read.
-
-    Raises
-    ------
-    MissingModelError
-        No such file.
-    ModelFileError
-        From every method: the file ends early, or a token is not what it should be.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -67,10 +61,6 @@ class TextReader:
         """Byte offset of the next token (of the file's end after the last one)."""
         return self._starts[self._next] if self.remaining else len(self._data)
 
-    def error(self, reason: str, offset: int | None = None) -> ModelFileError:
-        """Build (not raise) the error for `reason` at `offset`, by default the next token."""
-        return ModelFileError(self.path, self.offset if offset is None else offset, reason)
-
     def i32(self, what: str = "an integer") -> int:
         """Read one integer token."""
         return int(self._numbers(1, np.int32, what)[0])
@@ -82,21 +72,6 @@ class TextReader:
     def f64s(self, n: int, what: str = "numbers") -> npt.NDArray[np.float64]:
         """Read `n` finite numbers."""
         return self._numbers(n, np.float64, what)
-
-    def count(self, what: str, item_tokens: int, minimum: int = 0) -> int:
-        """Read a count of items of at least `item_tokens` tokens each, all of which must still fit."""
-        start = self.offset
-        value = self.i32(f"the number of {what}")
-        if value < minimum or value * item_tokens > self.remaining:
-            raise self.error(f"{value} is not a possible number of {what}", start)
-        return value
-
-    def tag(self, expected: int, what: str) -> None:
-        """Read an integer type tag and insist on its value."""
-        start = self.offset
-        value = self.i32(f"the type tag of {what}")
-        if value != expected:
-            raise self.error(f"expected type tag {expected} of {what}, found {value}", start)
 
     def matrix(
         self,
@@ -122,14 +97,7 @@ class TextReader:
         """
         start = self.offset
         stored_rows, stored_cols, code = (self.i32(f"the header of {what}") for _ in range(3))
-        stored = _TEXT_TYPES.get(code)
-        if stored is None:
-            raise self.error(f"{what} has the unknown matrix type {code}", start)
-        if stored_rows < 0 or stored_cols < 0:
-            raise self.error(f"{what} has the impossible size {stored_rows} x {stored_cols}", start)
-        for name, found, wanted in (("rows", stored_rows, rows), ("columns", stored_cols, cols)):
-            if wanted is not None and found != wanted:
-                raise self.error(f"{what} has {found} {name}, expected {wanted}", start)
+        stored = self._matrix_type((stored_rows, stored_cols, code), _TEXT_TYPES, rows, cols, what, start)
         values = self._numbers(stored_rows * stored_cols, stored, what).reshape(stored_rows, stored_cols)
         converted = values if dtype is None else fitting(values, np.dtype(dtype))
         if converted is None:

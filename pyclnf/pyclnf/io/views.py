@@ -1,4 +1,4 @@
-"""The head that CCNF, CEN and SVR files share: view centres and landmark visibilities."""
+"""What files of CCNF, CEN and SVR experts share: patch scale, view centres and landmark visibilities."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _VIEW_WORDS = 9
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
-    """What files of CCNF, CEN and SVR experts begin with.
+class PatchFile:
+    """What a file of patch experts begins with, and the base of what each kind of file holds.
 
     Attributes
     ----------
     scale : float
-        Patch scale.
+        Patch scale: interocular-normalised size at which the experts look at the face.
     centres : ndarray, shape (v, 3), float64
         Orientation of each view in radians (pitch, yaw, roll).
     visibility : ndarray, shape (v, n), bool
@@ -36,12 +36,12 @@ class Head:
     visibility: npt.NDArray[np.bool_]
 
 
-def read_head(reader: BinaryReader | TextReader) -> Head:
+def read_head(reader: BinaryReader | TextReader) -> PatchFile:
     """Read what a file of patch experts begins with."""
     scale = _read_scale(reader)
     least = _VIEW_WORDS if isinstance(reader, TextReader) else _VIEW_BYTES
     n_views = reader.count("views", least, minimum=1)
-    return Head(scale, read_centres(reader, n_views), _read_visibility(reader, n_views))
+    return PatchFile(scale, read_centres(reader, n_views), _read_visibility(reader, n_views))
 
 
 def _read_scale(reader: BinaryReader | TextReader) -> float:

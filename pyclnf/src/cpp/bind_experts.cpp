@@ -10,55 +10,78 @@ using namespace py::literals;
 
 namespace {
 
-class CcnfBank {
-  public:
-    CcnfBank(Array<int32_t> landmarks, F weights, F bias, F sums, F alpha2, int points)
-        // A copy of the indices: what was checked must stay as it is.
-        : landmarks_(landmarks.data(), landmarks.data() + landmarks.size()), weights_(weights), bias_(bias), sums_(sums),
-          alpha2_(alpha2), points_(points) {
-        expect(weights.ndim() == 3 && weights.shape(2) == 121, "weights must be (experts, neurons, 121)");
-        experts_ = static_cast<int>(weights.shape(0)), neurons_ = static_cast<int>(weights.shape(1));
-        expect(points >= 0 && landmarks.size() == experts_ && bias.size() == weights.shape(0) * weights.shape(1) && sums.size() == bias.size() &&
-                   alpha2.size() == bias.size(),
-               "one bias, sum and alpha per neuron");
-        std::vector<bool> claimed(points);
-        for (int i = 0; i < experts_; ++i) {
-            const int l = landmarks_[i];
-            expect(l >= 0 && l < points && !claimed[l], "landmark out of range, or twice");
-            claimed[l] = true;
-        }
+// What banks share: a landmark has one expert at most, as maps are written in parallel, and what a search gets is checked.
+class Bank {
+  protected:
+    struct Search {
+        Grey grey;
+        const float *x, *y;  // of the landmarks
+        float* maps;
+        size_t size;  // of a map, floats
+    };
+
+    explicit Bank(int points) : points_(points) {
+        expect(points >= 0, "the number of landmarks must not be negative");
+        claimed_.resize(points);
     }
-    void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, F sigma, Out out, int threads) const {
+    void claim(int landmark) {
+        expect(landmark >= 0 && landmark < points_, "landmark out of range");
+        expect(!claimed_[landmark], "landmark already has an expert");
+        claimed_[landmark] = true;
+    }
+    Search search(const py::array_t<uint8_t>& grey, const F& shape, int w, Out& out) const {
         const Grey g = grey_view(grey);
         check_maps(out, points_, w);
         check_written(out);
         expect(shape.size() == 2 * points_, "shape must be planar (2n,)");
+        return {g, shape.data(), shape.data() + points_, out.mutable_data(), static_cast<size_t>(w) * kMapPitch};
+    }
+
+  private:
+    int points_;
+    std::vector<bool> claimed_;
+};
+
+class CcnfBank : Bank {
+  public:
+    CcnfBank(Array<int32_t> landmarks, F weights, F bias, F sums, F alpha2, int points)
+        // A copy of the indices: what was checked must stay as it is.
+        : Bank(points), landmarks_(landmarks.data(), landmarks.data() + landmarks.size()), weights_(weights), bias_(bias), sums_(sums),
+          alpha2_(alpha2) {
+        expect(weights.ndim() == 3 && weights.shape(2) == 121, "weights must be (experts, neurons, 121)");
+        experts_ = static_cast<int>(weights.shape(0)), neurons_ = static_cast<int>(weights.shape(1));
+        expect(landmarks.size() == experts_ && bias.size() == weights.shape(0) * weights.shape(1) && sums.size() == bias.size() &&
+                   alpha2.size() == bias.size(),
+               "one bias, sum and alpha per neuron");
+        for (const int landmark : landmarks_) claim(landmark);
+    }
+    void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, F sigma, Out out, int threads) const {
+        const Search s = search(grey, shape, w, out);
         const int ww = w * w;
         const bool diagonal = sigma.ndim() == 1;
         expect(sigma.size() == static_cast<py::ssize_t>(experts_) * (diagonal ? 1 : ww * ww),
                "sigma must be (experts, w*w, w*w), or (experts,) for multiples of the identity");
-        const float *xy = shape.data(), *sg = sigma.data();
-        float* o = out.mutable_data();
+        const float* sg = sigma.data();
         py::gil_scoped_release release;
         Pool::instance().run(experts_, threads, [&](int i) {
             const int l = landmarks_[i];
             const size_t k = static_cast<size_t>(i) * neurons_;
             const Ccnf e{weights_.data() + k * 121, bias_.data() + k, sums_.data() + k, alpha2_.data() + k,
                          diagonal ? nullptr : sg + static_cast<size_t>(i) * ww * ww, diagonal ? sg[i] : 0.f, neurons_};
-            api->ccnf(g, xy[l], xy[points_ + l], {a, b}, w, e, o + static_cast<size_t>(l) * w * kMapPitch);
+            api->ccnf(s.grey, s.x[l], s.y[l], {a, b}, w, e, s.maps + l * s.size);
         });
     }
 
   private:
     std::vector<int32_t> landmarks_;
     F weights_, bias_, sums_, alpha2_;
-    int points_, experts_, neurons_;
+    int experts_, neurons_;
 };
 
 // One task: an expert's layers and the one or two (landmark, flip) areas it serves.
-class CenBank {
+class CenBank : Bank {
   public:
-    explicit CenBank(int points) : points_(points), claimed_(points) {}
+    explicit CenBank(int points) : Bank(points) {}
 
     void add(const std::vector<std::tuple<F, F, int>>& layers, const std::vector<std::pair<int, bool>>& targets) {
         expect(!layers.empty() && layers.size() <= kMostDenseLayers && !targets.empty() && targets.size() <= 2, "1 to 16 layers, 1 or 2 targets");
@@ -83,21 +106,16 @@ class CenBank {
         tasks_.push_back(std::move(t));
     }
     void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, Out out, int threads) const {
-        const Grey g = grey_view(grey);
-        check_maps(out, points_, w);
-        check_written(out);
-        expect(shape.size() == 2 * points_, "shape must be planar (2n,)");
-        const float* xy = shape.data();
-        float* o = out.mutable_data();
+        const Search s = search(grey, shape, w, out);
         py::gil_scoped_release release;
         Pool::instance().run(static_cast<int>(tasks_.size()), threads, [&](int i) {
             const Task& t = tasks_[i];
             Source sources[2];
-            for (size_t s = 0; s < t.targets.size(); ++s) {
-                const int l = t.targets[s].first;
-                sources[s] = {xy[l], xy[points_ + l], t.targets[s].second, o + static_cast<size_t>(l) * w * kMapPitch};
+            for (size_t k = 0; k < t.targets.size(); ++k) {
+                const int l = t.targets[k].first;
+                sources[k] = {s.x[l], s.y[l], t.targets[k].second, s.maps + l * s.size};
             }
-            api->cen(g, {a, b}, w, t.layers.data(), static_cast<int>(t.layers.size()), sources, static_cast<int>(t.targets.size()));
+            api->cen(s.grey, {a, b}, w, t.layers.data(), static_cast<int>(t.layers.size()), sources, static_cast<int>(t.targets.size()));
         });
     }
 
@@ -106,26 +124,17 @@ class CenBank {
         std::vector<Dense> layers;
         std::vector<std::pair<int, bool>> targets;
     };
-    // Tasks run in parallel: two of them must not write the same map.
-    void claim(int landmark) {
-        expect(landmark >= 0 && landmark < points_, "landmark out of range");
-        expect(!claimed_[landmark], "landmark already has an expert");
-        claimed_[landmark] = true;
-    }
-    int points_;
-    std::vector<bool> claimed_;
     std::vector<Task> tasks_;
     std::vector<F> keep_;
 };
 
-class SvrBank {
+class SvrBank : Bank {
   public:
-    explicit SvrBank(int points) : points_(points), claimed_(points) {}
+    explicit SvrBank(int points) : Bank(points) {}
 
     void add(int landmark, const std::vector<std::tuple<F, float, float, int>>& modalities) {
-        expect(landmark >= 0 && landmark < points_ && modalities.size() <= kMostModalities, "landmark out of range or too many modalities");
-        expect(!claimed_[landmark], "landmark already has an expert");
-        claimed_[landmark] = true;
+        expect(modalities.size() <= kMostModalities, "too many modalities");
+        claim(landmark);
         Task t{landmark, {}};
         for (const auto& [weights, scaling, bias, kind] : modalities) {
             expect(weights.size() == 121, "templates must be 11 x 11");
@@ -135,17 +144,13 @@ class SvrBank {
         tasks_.push_back(std::move(t));
     }
     void responses(const py::array_t<uint8_t>& grey, F shape, float a, float b, int w, Out out, int threads) const {
-        const Grey g = grey_view(grey);
-        check_maps(out, points_, w);
-        check_written(out);
-        expect(shape.size() == 2 * points_, "shape must be planar (2n,)");
-        const float* xy = shape.data();
-        float* o = out.mutable_data();
+        const Search s = search(grey, shape, w, out);
         py::gil_scoped_release release;
         Pool::instance().run(static_cast<int>(tasks_.size()), threads, [&](int i) {
             const Task& t = tasks_[i];
-            api->svr(g, xy[t.landmark], xy[points_ + t.landmark], {a, b}, w, t.modalities.data(),
-                     static_cast<int>(t.modalities.size()), o + static_cast<size_t>(t.landmark) * w * kMapPitch);
+            const size_t l = t.landmark;
+            api->svr(s.grey, s.x[l], s.y[l], {a, b}, w, t.modalities.data(), static_cast<int>(t.modalities.size()),
+                     s.maps + l * s.size);
         });
     }
 
@@ -154,8 +159,6 @@ class SvrBank {
         int landmark;
         std::vector<Svr> modalities;
     };
-    int points_;
-    std::vector<bool> claimed_;
     std::vector<Task> tasks_;
     std::vector<F> keep_;
 };

@@ -112,22 +112,25 @@ def batch(
     turn = rotation_argument(rotate)
     console = Console(stderr=True)
     with _stop_on_signals() as stopped_by, _display(console, not quiet) as report:
-        summary = run_batch(
-            inputs,
-            output,
-            options,
-            workers=workers or max(1, _cores() // threads),
-            format="parquet" if format == "parquet" else "csv",
-            max_frames=max_frames,
-            rotate=turn,
-            scheduler=scheduler,
-            results=results,
-            bring_back=bring_back,
-            redo=redo,
-            checkpoint_s=checkpoint_every,
-            report=report,
-            stop=lambda: bool(stopped_by),
-        )
+        try:
+            summary = run_batch(
+                inputs,
+                output,
+                options,
+                workers=workers or max(1, _cores() // threads),
+                format="parquet" if format == "parquet" else "csv",
+                max_frames=max_frames,
+                rotate=turn,
+                scheduler=scheduler,
+                results=results,
+                bring_back=bring_back,
+                redo=redo,
+                checkpoint_s=checkpoint_every,
+                report=report,
+                stop=lambda: bool(stopped_by),
+            )
+        except ValueError as error:  # the pipeline's way to refuse an argument
+            raise typer.BadParameter(str(error)) from error
     _say_how_it_went(console, summary)
     if stopped_by and summary.stopped:
         typer.echo("pyfaceau: interrupted; the same command goes on from here", err=True)

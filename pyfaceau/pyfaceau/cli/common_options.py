@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 # Formats that can be asked for, with the ending of their files.
 FORMAT_SUFFIXES = {"csv": ".csv", "parquet": ".parquet", "openface": ".csv", "openface-compact": ".csv"}
 LIKE_OPENFACE = ("openface", "openface-compact")
+# People read a CSV as it is, so it is narrow. Parquet is read by programs: it has all that `report` draws.
+_COLUMNS = ("pose", "aus")
+_PARQUET_COLUMNS = ("gaze", "pose", "landmarks", "aus")
 
 Models: TypeAlias = Annotated[
     str, typer.Option(help="auto, openface, open, or a folder with OpenFace's files.", metavar="MODELS")
@@ -33,7 +37,7 @@ Columns: TypeAlias = Annotated[
     str | None,
     typer.Option(
         help="Columns: gaze, eye_landmarks, pose, landmarks, landmarks_3d, pdm, aus; separated by commas.",
-        show_default="pose,aus; all with --format openface",
+        show_default="pose,aus; in Parquet gaze,pose,landmarks,aus; all with --format openface",
     ),
 ]
 AUModels: TypeAlias = Annotated[
@@ -69,7 +73,8 @@ def analysis_options(
     Parameters
     ----------
     format : str, optional
-        One of `FORMAT_SUFFIXES`. OpenFace's come with its columns and time stamps where no others are asked for.
+        One of `FORMAT_SUFFIXES`. OpenFace's come with its columns and time stamps where no others are asked for,
+        Parquet with gaze and landmarks.
     include, timestamps : str, optional
         As given; None where not.
     **others
@@ -89,7 +94,7 @@ def analysis_options(
     if format not in (None, *FORMAT_SUFFIXES):
         raise typer.BadParameter(f"--format must be {', '.join(FORMAT_SUFFIXES)}, got {format}")
     like_openface = format in LIKE_OPENFACE
-    columns: Any = "openface" if like_openface else ("pose", "aus")
+    columns: Any = "openface" if like_openface else _PARQUET_COLUMNS if format == "parquet" else _COLUMNS
     if include is not None:
         columns = tuple(part.strip() for part in include.split(","))
     try:
@@ -101,6 +106,13 @@ def analysis_options(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def table_format(output: Path, format: str | None) -> str:
+    """Name the format of the results: as asked for, else that of the output's name."""
+    if format is not None:
+        return format
+    return "parquet" if output.suffix.lower() == ".parquet" and not output.is_dir() else "csv"
 
 
 def rotation_argument(text: str) -> Rotation:

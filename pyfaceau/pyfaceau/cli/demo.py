@@ -14,7 +14,8 @@ from .quiet import be_quiet
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for table, plot and overlay video.", metavar="OUT")
+        Path,
+        typer.Option("--output", "-o", help="Folder for table, plot, overlay and report.", metavar="OUT"),
     ] = Path("pyfaceau-demo"),
     models: Annotated[
         str, typer.Option(help="open, auto, openface, or a folder with OpenFace's files.", metavar="MODELS")
@@ -28,7 +29,9 @@ def demo(
     try:
         report = run_demo(output, models, progress=not quiet)
     except Exception as error:
-        if not report_error(error):
-            raise
-        raise typer.Exit(1) from None
+        if report_error(error):
+            raise typer.Exit(1) from None
+        if isinstance(error, ValueError):  # the pipeline's way to refuse an argument
+            raise typer.BadParameter(str(error)) from error
+        raise
     typer.echo(report.table())

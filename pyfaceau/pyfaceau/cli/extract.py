@@ -25,6 +25,7 @@ from .common_options import (
     Wild,
     analysis_options,
     rotation_argument,
+    table_format,
 )
 from .errors import report_error
 from .pictures import Pictures
@@ -131,7 +132,7 @@ def extract(
     be_quiet(quiet)
     turn = rotation_argument(rotate)
     options = analysis_options(
-        format=format,
+        format=table_format(output, format),
         include=include,
         timestamps=timestamps,
         models=models,

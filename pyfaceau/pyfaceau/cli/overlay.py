@@ -26,7 +26,7 @@ def overlay(
 ) -> None:
     """Draw a result over its video: landmarks, head pose, gaze and action units, as far as the table has them.
 
-    H.264 with the video's sound where FFmpeg is there (`pip install imageio-ffmpeg` brings one).
+    It is H.264, which every browser plays, with the sound of the video.
     """
     from ..findings.agreement import read_table
     from ..overlay import write_overlay

@@ -54,6 +54,14 @@ def report(
             show_default="for one result, not for a batch",
         ),
     ] = None,
+    copy: Annotated[
+        bool | None,
+        typer.Option(
+            "--copy/--no-copy",
+            help="Write PAGE_video.mp4 beside the page, which plays it, if browsers do not play the video itself.",
+            show_default="copy for one result, not for a batch",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no remarks.")] = False,
 ) -> None:
     """Write a page about a result that opens in any browser: quality, video, timelines, events, provenance.
@@ -66,8 +74,10 @@ def report(
 
     be_quiet(quiet)
     if results.is_dir():
-        if video is not None or title is not None:
-            raise typer.BadParameter("--video and --title are for one result, not for the folder of a batch")
+        if video is not None or title is not None or copy:
+            raise typer.BadParameter(
+                "--video, --title and --copy are for one result, not for the folder of a batch"
+            )
         with _counting(not quiet) as progress:
             done = write_batch_report(
                 results, output, threshold=threshold, pictures=bool(pictures), progress=progress
@@ -82,11 +92,14 @@ def report(
                 title=title,
                 threshold=threshold,
                 pictures=pictures is not False,
+                copy=copy is not False,
                 progress=not quiet,
             )
         except ValueError as error:  # a table that is no recording
             raise typer.BadParameter(f"{results}: {error}") from error
     typer.echo(f"{done.path}: report")
+    if done.copy is not None:
+        typer.echo(f"{done.copy}: copy of the video, which the page plays")
     if not quiet:
         for remark in done.remarks:
             typer.echo(f"pyfaceau: {remark}", err=True)

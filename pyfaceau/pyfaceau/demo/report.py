@@ -15,6 +15,7 @@ from ..pipeline import FullPythonAUPipeline
 from ..plots import plot_table
 from ..progress import ProgressCallback
 from ..quality import hint_units, quality_summary
+from ..report import write_report
 
 _DATA = Path(__file__).parent / "data"
 #: The clip: 18 s of a portrait that moves by known expression weights.
@@ -24,7 +25,7 @@ DEMO_TRUTH = _DATA / "demo_truth.csv"
 #: One of its frames, without loss, for the self-check of an installation.
 DEMO_PORTRAIT = _DATA / "portrait.png"
 
-_CSV, _PLOT, _OVERLAY = "demo.csv", "demo_timeline.png", "demo_overlay.mp4"
+_CSV, _PLOT, _OVERLAY, _PAGE = "demo.csv", "demo_timeline.png", "demo_overlay.mp4", "demo_report.html"
 _NAMES = 34  # width of the column of names
 _NO_EVIDENCE = """\
 This shows that the installation works. It is no evidence of how good the models are on people: the clip is one
@@ -47,8 +48,9 @@ class DemoReport:
         Frames of the clip.
     tracked : float
         Share of frames in which the face was tracked.
-    csv, plot, overlay : Path
-        Table of results; timelines of found and true action units; clip with the values of the table.
+    csv, plot, overlay, page : Path
+        Table of results; timelines of found and true action units; clip with the values of the table; interactive
+        report, which plays a copy of the clip beside it.
     advice : str
         What to do if the overlay does not play; empty where it plays anywhere.
     timelines : dict of str to (found, truth)
@@ -72,6 +74,7 @@ class DemoReport:
     csv: Path
     overlay: Path
     plot: Path
+    page: Path
     advice: str
     timelines: dict[str, tuple[list[float], list[float]]] = field(repr=False)
     others: dict[str, list[float]] = field(repr=False)
@@ -98,6 +101,7 @@ class DemoReport:
         lines += ["", "written:", *(f"  {path}" for path in (self.csv, self.plot, self.overlay))]
         if self.advice:
             lines.append(f"  ({self.advice})")
+        lines.append(f"  {self.page}: open it in a browser")
         return "\n".join(lines)
 
 
@@ -151,6 +155,7 @@ def run_demo(
         csv=folder / _CSV,
         overlay=overlay.path,
         plot=plot_table(result, folder / _PLOT, truth=truth),
+        page=write_report(result, folder / _PAGE, video=DEMO_CLIP, title="Demo clip", copy=True).path,
         advice=overlay.advice,
         timelines=timelines,
         others={name.removesuffix("_r"): result[name].tolist() for name in names if name not in truth},

@@ -1,50 +1,47 @@
-"""Writes a video that browsers and office programs play, with whatever encoder there is."""
+"""Writes a video that browsers and office programs play, with its sound."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
-import re
-import shutil
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import TYPE_CHECKING, Any, cast
 
-import cv2
+import av
+import av.codec
+import av.error
 
+from ..containers import open_media
 from ..errors import OutputError
 from ..video import BGRImage
 
-# H.264 encoders of FFmpeg that need no special hardware, best first.
-_FFMPEG_ENCODERS = ("libx264", "libopenh264")
-_PLAYS_ANYWHERE = "H.264"
-_FALLBACK = ("mp4v", "MPEG-4 Part 2")
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+# H.264 encoders of FFmpeg that need no special hardware, best first, with their options.
+_H264: dict[str, dict[str, str]] = {
+    "libx264": {"preset": "veryfast", "crf": "20"},
+    "libopenh264": {"b": "4000000"},
+}
+_FALLBACK = ("mpeg4", {"b": "4000000"})
+_NAMES = {"mpeg4": "MPEG-4 Part 2"}
 _SOUND_OF_MP4 = ("aac", "mp3")  # that every browser plays from .mp4
-_SECONDS = 10.0  # an FFmpeg that does not answer in this time is not used
-ADVICE = "browsers may not play it; install FFmpeg, or run `pip install imageio-ffmpeg`, and write it again"
-
-
-class Encoder(Protocol):
-    """Takes the frames of one video."""
-
-    def write(self, frame: BGRImage) -> None:
-        """Append a frame."""
-
-    def finish(self) -> None:
-        """End the file; raises OSError if that fails."""
+_SOUND_BITS = 160_000  # a second
+_TICKS = 60_000  # a second; MPEG-4 Part 2 counts to 65535 at most
+_THREADS = 2
+_UNREADABLE = (av.error.FFmpegError, OSError, ValueError)
+ADVICE = (
+    "browsers do not play it. The PyAV that is installed has no encoder for H.264; that of the package index has: "
+    "pip install --force-reinstall --no-deps av"
+)
 
 
 class VideoEncoder:
-    """Writes an .mp4 with H.264 if an encoder for it is there, else with MPEG-4 Part 2.
-
-    H.264 comes from OpenCV if its build has it, else from an ``ffmpeg`` program or from the package
-    ``imageio-ffmpeg``.
+    """Writes an .mp4 with H.264, by the FFmpeg inside PyAV; with MPEG-4 Part 2 if that FFmpeg has no H.264.
 
     Parameters
     ----------
@@ -55,7 +52,7 @@ class VideoEncoder:
     size : (int, int)
         Width and height of the frames, px; both even, as H.264 needs.
     sound_of : path-like, optional
-        A video whose sound is taken over, from its beginning to the end of the frames. It needs an FFmpeg program.
+        A video whose sound is taken over, from the beginning of its picture to the end of the frames.
 
     Attributes
     ----------
@@ -63,7 +60,7 @@ class VideoEncoder:
     codec : str
         "H.264" or "MPEG-4 Part 2".
     sound : str
-        "copied", "encoded as AAC", "left out" where there is no FFmpeg program, or empty where there is none.
+        "copied", "encoded as AAC", "left out" where it cannot be read, or empty where there is none.
 
     Raises
     ------
@@ -84,19 +81,43 @@ class VideoEncoder:
             raise ValueError(f"fps must be positive and both sides even, got {fps} and {size}")
         self.path = Path(path)
         if self.path.suffix.lower() != ".mp4":
-            raise OutputError(f"{self.path}: overlay videos are written as .mp4")
+            raise OutputError(f"{self.path}: videos are written as .mp4")
         self._part = self.path.with_name(f".{self.path.stem}.{uuid.uuid4().hex}.part.mp4")
         self._size = size
+        self._fps = fps
         self._count = 0
-        self.sound = ""
+        self._last = -1
+        name = h264_encoder()
+        name, options = (name, _H264[name]) if name else _FALLBACK
+        self.codec = _NAMES.get(name, "H.264")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._encoder, self.codec = self._open(fps, None if sound_of is None else Path(sound_of))
-        except OSError as error:
+            # The index goes to the front, so that browsers can begin at once.
+            self._output = av.open(
+                str(self._part.resolve()), "w", format="mp4", options={"movflags": "+faststart"}
+            )
+            rate = Fraction(fps).limit_denominator(_TICKS)
+            self._stream = cast("VideoStream", self._output.add_stream(name, rate, dict(options)))
+            self._stream.width, self._stream.height = size
+            self._stream.pix_fmt = "yuv420p"  # the one layout that every player knows
+            self._stream.codec_context.time_base = Fraction(1, _TICKS)
+            self._stream.codec_context.thread_count = _THREADS
+            self._sound = None if sound_of is None else _Sound.of(Path(sound_of), self._output)
+            self.sound = "" if self._sound is None else self._sound.said
+            self._output.start_encoding()
+        except (OSError, av.error.FFmpegError) as error:
+            self.discard()
             raise _cannot(self.path, error) from error
 
-    def write(self, frame: BGRImage) -> None:
+    def write(self, frame: BGRImage, time: float | None = None) -> None:
         """Append a frame of the size that was announced.
+
+        Parameters
+        ----------
+        frame : ndarray, shape (H, W, 3), uint8
+            BGR.
+        time : float, optional
+            When it is shown, s; by the frame rate if it is not given. Where times do not rise, the frame is shown next.
 
         Raises
         ------
@@ -105,9 +126,15 @@ class VideoEncoder:
         """
         if (frame.shape[1], frame.shape[0]) != self._size:
             raise ValueError(f"frames are {self._size}, got {frame.shape[1::-1]}")
+        shown = self._count / self._fps if time is None else time
+        picture = av.VideoFrame.from_ndarray(frame, format="bgr24")
+        picture.time_base = Fraction(1, _TICKS)
+        picture.pts = self._last = max(round(shown * _TICKS), self._last + 1)
         try:
-            self._encoder.write(frame)
-        except OSError as error:
+            self._output.mux(self._stream.encode(picture))
+            if self._sound is not None:
+                self._sound.until(shown, self._output)
+        except (OSError, av.error.FFmpegError) as error:
             self.discard()
             raise _cannot(self.path, error) from error
         self._count += 1
@@ -121,194 +148,133 @@ class VideoEncoder:
             It cannot be finished.
         """
         try:
-            self._encoder.finish()
+            self._output.mux(self._stream.encode(None))
+            if self._sound is not None:
+                self._sound.until(self._last / _TICKS + 1 / self._fps, self._output)
+                self._sound.close()
+            self._output.close()
             if self._count:
                 if self._part.stat().st_size == 0:
                     raise OSError(0, "the file is empty; is the disk full?")
                 os.replace(self._part, self.path)
-        except OSError as error:
+        except (OSError, av.error.FFmpegError) as error:
             raise _cannot(self.path, error) from error
         finally:
             self._part.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the unfinished file."""
+        for part in (getattr(self, "_sound", None), getattr(self, "_output", None)):
+            if part is not None:
+                with suppress(OSError, av.error.FFmpegError):
+                    part.close()
         with suppress(OSError):
-            self._encoder.finish()
-        self._part.unlink(missing_ok=True)
-
-    def _open(self, fps: float, sound_of: Path | None) -> tuple[Encoder, str]:
-        program = ffmpeg_program()
-        sound = "" if program is None or sound_of is None else _sound_codec(program[0], sound_of)
-        if opencv_writes("avc1") and not sound:
-            if program is None and sound_of is not None:
-                self.sound = "left out"  # whether there is any is not known
-            return _OpenCVEncoder(self._part, "avc1", fps, self._size), _PLAYS_ANYWHERE
-        if program is not None:
-            self.sound = "" if not sound else "copied" if sound in _SOUND_OF_MP4 else "encoded as AAC"
-            taken = None if not sound or sound_of is None else (sound_of, sound)
-            return _FFmpegEncoder(program, self._part, fps, self._size, taken), _PLAYS_ANYWHERE
-        if sound_of is not None:
-            self.sound = "left out"
-        return _OpenCVEncoder(self._part, _FALLBACK[0], fps, self._size), _FALLBACK[1]
+            self._part.unlink(missing_ok=True)
 
 
-class _OpenCVEncoder:
-    def __init__(self, path: Path, codec: str, fps: float, size: tuple[int, int]) -> None:
-        with _silent_opencv():
-            self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, size)
-        if not self._writer.isOpened():
-            raise OutputError(f"{path.parent}: no video can be written here (may the folder be written to?)")
+class _Sound:
+    """The sound of a video, on its way into another one."""
 
-    def write(self, frame: BGRImage) -> None:
-        self._writer.write(frame)
+    def __init__(self, source: Any, output: Any) -> None:
+        self._source = source
+        self._from: Any = source.streams.audio[0]
+        codec = self._from.codec_context
+        self._copied = codec.codec.canonical_name in _SOUND_OF_MP4
+        if self._copied:
+            self._to: Any = output.add_stream_from_template(self._from)
+        else:
+            # Files without a compression often do not say which speakers their channels are for.
+            layout = {1: "mono", 2: "stereo"}.get(codec.channels, codec.layout.name)
+            self._to = output.add_stream("aac", codec.sample_rate, layout=layout)
+            self._to.bit_rate = _SOUND_BITS
+        self.said = "copied" if self._copied else "encoded as AAC"
+        pictures = [stream for stream in source.streams.video if stream.start_time is not None]
+        # Of the picture, s: the frames that it goes with are counted from there.
+        self._start = (
+            pictures[0].start_time * pictures[0].time_base
+            if pictures
+            else Fraction(source.start_time or 0, av.time_base)
+        )
+        self._left = self._packets()
+        self._waiting: tuple[float, Any] | None = None
 
-    def finish(self) -> None:
-        self._writer.release()
-
-
-class _FFmpegEncoder:
-    """Frames go into FFmpeg's standard input; its messages are kept for the case that it fails."""
-
-    def __init__(
-        self,
-        program: tuple[str, str],
-        path: Path,
-        fps: float,
-        size: tuple[int, int],
-        sound: tuple[Path, str] | None,
-    ) -> None:
-        executable, encoder = program
-        quality = ("-preset", "veryfast", "-crf", "20") if encoder == "libx264" else ("-b:v", "4M")
-        more: tuple[str, ...] = ()
-        tracks: tuple[str, ...] = ("-an",)
-        if sound is not None:
-            # The absolute path cannot be taken for an option or a protocol.
-            more = ("-i", f"file:{sound[0].resolve()}")
-            way = ("copy",) if sound[1] in _SOUND_OF_MP4 else ("aac", "-b:a", "160k")
-            tracks = ("-map", "0:v:0", "-map", "1:a:0", "-c:a", *way, "-shortest")
-        self._messages: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `finish`
-        command = [
-            *(executable, "-hide_banner", "-loglevel", "error", "-nostdin", "-y"),
-            *("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:.6f}"),
-            *("-i", "pipe:0", *more, *tracks, "-c:v", encoder, *quality, "-threads", "2"),
-            # 4:2:0 is the one layout that every player knows; the index goes to the front for browsers.
-            *("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(path)),
-        ]
+    @classmethod
+    def of(cls, video: Path, output: Any) -> _Sound | _Silence | None:
+        """Take the sound of a video; None if it has none."""
+        if not video.is_file():
+            return None
+        source = None
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._messages
-            )
-        except OSError:
-            self._messages.close()
-            raise
+            source = open_media(video)
+            if source.streams.audio and source.streams.audio[0].codec_context is not None:
+                return cls(source, output)
+        except _UNREADABLE:
+            if source is not None:
+                source.close()
+            return _Silence()
+        source.close()
+        return None
 
-    def write(self, frame: BGRImage) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(frame.tobytes())
+    def until(self, time: float, output: Any) -> None:
+        """Write what is heard before a time, s."""
+        while True:
+            if self._waiting is None:
+                try:
+                    self._waiting = next(self._left, None)
+                except _UNREADABLE:  # damaged from here on: the rest is silent
+                    self._left = iter(())
+            if self._waiting is None or self._waiting[0] >= time:
+                return
+            output.mux(self._waiting[1])
+            self._waiting = None
 
-    def finish(self) -> None:
-        if self._messages.closed:
-            return
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # its exit status says more
-            self._process.stdin.close()
-        failed = self._process.wait() != 0
-        self._messages.seek(0)
-        message = self._messages.read().decode("utf-8", "replace").strip()
-        self._messages.close()
-        if failed:
-            raise OSError(
-                0, f"FFmpeg: {message.splitlines()[-1] if message else 'it ended without a message'}"
-            )
+    def close(self) -> None:
+        """Release the source."""
+        self._source.close()
+
+    def _packets(self) -> Iterator[tuple[float, Any]]:
+        """Yield what is heard from the first frame on, each piece with its time, s."""
+        for packet in self._copies() if self._copied else self._encoded():
+            time = float(packet.pts * packet.time_base)
+            if time >= 0:
+                yield time, packet
+
+    def _copies(self) -> Iterator[Any]:
+        for packet in self._source.demux(self._from):
+            if packet.pts is not None and packet.dts is not None:
+                shift = round(self._start / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = self._to
+                yield packet
+
+    def _encoded(self) -> Iterator[Any]:
+        for frame in self._source.decode(self._from):
+            if frame.pts is not None:
+                frame.pts -= round(self._start / frame.time_base)
+                yield from self._to.encode(frame)
+        yield from self._to.encode(None)
 
 
-def _cannot(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written ({error.strerror or error})")
+class _Silence:
+    """In place of a sound that cannot be read."""
+
+    said = "left out"
+
+    def until(self, time: float, output: Any) -> None:
+        """Nothing is heard."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
-@lru_cache(maxsize=8)
-def opencv_writes(codec: str) -> bool:
-    """Whether this build of OpenCV encodes a codec into .mp4; tried once with a small file."""
-    with tempfile.TemporaryDirectory() as folder, _silent_opencv():
-        code = cv2.VideoWriter.fourcc(*codec)
-        writer = cv2.VideoWriter(os.path.join(folder, "try.mp4"), code, 25.0, (64, 64))
-        opened = writer.isOpened()
-        writer.release()
-        return opened
+def _cannot(path: Path, error: Exception) -> OutputError:
+    return OutputError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})")
 
 
 @lru_cache(maxsize=1)
-def ffmpeg_program() -> tuple[str, str] | None:
-    """Find an FFmpeg program that encodes H.264.
-
-    Returns
-    -------
-    (str, str) or None
-        The program and the name of its encoder.
-    """
-    for candidate in _ffmpeg_candidates():
-        try:
-            listed = subprocess.run(
-                [candidate, "-hide_banner", "-encoders"], capture_output=True, text=True, timeout=_SECONDS
-            ).stdout
-        except (OSError, subprocess.SubprocessError):
-            continue
-        words = set(listed.split())
-        for encoder in _FFMPEG_ENCODERS:
-            if encoder in words:
-                return candidate, encoder
-    return None
-
-
-def _sound_codec(executable: str, video: Path) -> str:
-    """Return the codec of a video's sound; empty if it has none."""
-    if not video.is_file():
-        return ""
-    try:
-        # Without an output FFmpeg describes the input, and fails.
-        told = subprocess.run(
-            [executable, "-hide_banner", "-nostdin", "-i", f"file:{video.resolve()}"],
-            capture_output=True,
-            timeout=_SECONDS,
-        ).stderr.decode("utf-8", "replace")
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    found = re.search(r"^\s*Stream #.*: Audio: (\w+)", told, re.M)
-    return found[1] if found else ""
-
-
-def _ffmpeg_candidates() -> Iterator[str]:
-    found = shutil.which("ffmpeg")
-    if found:
-        yield found
-    if importlib.util.find_spec("imageio_ffmpeg") is not None:
-        package: Any = importlib.import_module("imageio_ffmpeg")
-        try:
-            yield str(package.get_ffmpeg_exe())
-        except RuntimeError:  # the package has no program for this platform
-            return
-
-
-@contextmanager
-def _silent_opencv() -> Iterator[None]:
-    """Keep OpenCV from printing that it has no such encoder, which is an answer here and not an error.
-
-    FFmpeg's libraries inside OpenCV write to the file descriptor themselves.
-    """
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    saved: Any = None
-    try:
-        saved = os.dup(2)
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-    except OSError:  # no stderr, as in a windowed program
-        pass
-    try:
-        yield
-    finally:
-        if saved is not None:
-            os.dup2(saved, 2)
-            os.close(saved)
-        cv2.utils.logging.setLogLevel(level)
+def h264_encoder() -> str:
+    """Name the encoder of H.264 that PyAV's FFmpeg has; empty if it has none."""
+    for name in _H264:
+        with suppress(ValueError):
+            return str(av.codec.Codec(name, "w").name)
+    return ""

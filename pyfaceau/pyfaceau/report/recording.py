@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,13 @@ import pandas as pd
 from ..errors import VideoError
 from ..findings import layout
 from ..findings.layout import Track
+from ..output.encoding import ADVICE, h264_encoder
 from ..progress import ProgressCallback
 from . import sections
 from .apex import ApexPicture, apex_pictures, strongest
 from .exports import Event, Recording, boris, eaf
 from .html import address, check_page, now, render, write_page
-from .media import plays_in_browsers
+from .media import copy_for_browsers, obstacle
 from .packing import squeeze
 from .payload import face_number, find_events, payload
 from .provenance import NOTHING_KNOWN, provenance
@@ -28,7 +30,6 @@ from .quality import judge
 
 PathLike = str | os.PathLike[str]
 
-ADVICE = "extract with --include gaze,pose,landmarks,aus"
 _SECTIONS = (
     ("quality", "Quality control"),
     ("timelines", "Timelines"),
@@ -49,10 +50,13 @@ class Report:
     path : Path
     remarks : list of str
         What the page lacks and how to have it; may be empty.
+    copy : Path or None
+        A copy of the video that was written because browsers do not play the video itself.
     """
 
     path: Path
     remarks: list[str]
+    copy: Path | None = None
 
 
 def write_report(
@@ -63,6 +67,7 @@ def write_report(
     title: str | None = None,
     threshold: float = 1.0,
     pictures: bool = True,
+    copy: bool = False,
     progress: bool | ProgressCallback = False,
 ) -> Report:
     """Write a page about a recording: quality, timelines, strongest moments, events, provenance.
@@ -85,6 +90,9 @@ def write_report(
         Intensity from which a unit is active: onset and offset of events.
     pictures : bool
         Show the strongest frames and measure light and sharpness, for which the video is read.
+    copy : bool
+        If browsers do not play the video, write a copy beside the page that they do, ``PAGE_video.mp4``: the same
+        frames at the same times, in H.264.
     progress : bool or callable
         As in `FullPythonAUPipeline.process_video`.
 
@@ -101,7 +109,7 @@ def write_report(
     VideoError
         The video cannot be read.
     OutputError
-        The page cannot be written.
+        The page, or the copy of the video, cannot be written.
 
     Examples
     --------
@@ -120,20 +128,23 @@ def write_report(
     table = _checked(table)
     faces = _faces(table)
     film = None if video is None else Path(video)
+    played = _played(film, path, copy, progress)
     size = _frame_size(table, film)
     hints = [str(unit) for unit in table.attrs["hints"]]
     events = find_events(table, threshold)
     moments = _moments(table, film, strongest(events, hints), progress) if film and pictures else []
     name = film.name if film else str(table.attrs.get("source") or path.stem)
     data = payload(table, faces, hints, events, size)
-    data["exports"] = _exports(events, _about(table, data, name, film, path))
+    data["exports"] = _exports(
+        events, _about(table, data, name, played.copy or film if played else None, path)
+    )
     content = {
         "title": title or name,
         "facts": sections.facts(table, faces, size),
         "sections": [each for each in _SECTIONS if each[0] != "apexes" or moments or film is None],
         "quality": judge(table, film if pictures else None),
-        "video": {"src": address(film, path), "name": film.name} if film else None,
-        "stage": sections.stage(data, film is not None),
+        "video": played,
+        "stage": sections.stage(data, film),
         "faces": [f"face {face_number(face)}" for face in faces],
         "units": [sections.unit(unit, events) for unit in data["units"]],
         "span": sections.span(table, faces),
@@ -157,7 +168,30 @@ def write_report(
         **_provenance(table, threshold),
         "data": data,
     }
-    return Report(write_page(path, render("report.html", content, scripted=True)), _remarks(data, film))
+    done = write_page(path, render("report.html", content, scripted=True))
+    return Report(done, _remarks(data, film, played), played.copy if played else None)
+
+
+@dataclass(frozen=True)
+class _Played:
+    """What the page plays: `src` as it refers to it, `place` for people, why browsers may not play the video itself."""
+
+    name: str
+    src: str
+    place: str
+    why: str
+    copy: Path | None
+
+
+def _played(film: Path | None, page: Path, copy: bool, progress: bool | ProgressCallback) -> _Played | None:
+    if film is None:
+        return None
+    why = obstacle(film)
+    copied = page.with_name(f"{page.stem}_video.mp4") if why and copy and h264_encoder() else None
+    if copied is not None:
+        copy_for_browsers(film, copied, progress)
+    src = address(copied or film, page)
+    return _Played(film.name, src, unquote(src), why, copied)
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:
@@ -265,15 +299,14 @@ def _provenance(table: pd.DataFrame, threshold: float) -> dict[str, Any]:
     }
 
 
-def _remarks(data: Mapping[str, Any], video: Path | None) -> list[str]:
+def _remarks(data: Mapping[str, Any], video: Path | None, played: _Played | None) -> list[str]:
     found = []
-    if video is not None and not plays_in_browsers(video):
-        found.append(
-            f"{video}: browsers may not play it; give the report a copy that they do, of the same frames: "
-            "ffmpeg -i VIDEO -c:v libx264 -pix_fmt yuv420p -fps_mode passthrough COPY.mp4"
-        )
-    if video is not None and not any(
-        face["shapes"] and "landmarks" in face["shapes"] for face in data["faces"]
-    ):
-        found.append(f"the table has no landmarks to draw over the video; {ADVICE}")
+    if played is not None and played.copy is not None:
+        found.append(f"{video} is {played.why}, which browsers do not play: the page plays the copy")
+    elif played is not None and played.why:
+        mend = "--copy (in Python copy=True) writes a copy that they play" if h264_encoder() else ADVICE
+        found.append(f"{video} is {played.why}, which browsers may not play; {mend}")
+    lacking = sections.lacking(data, video)
+    if video is not None and lacking is not None:
+        found.append(f"{lacking.says} {lacking.command}")
     return found

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,28 +40,57 @@ def facts(table: pd.DataFrame, faces: Sequence[Track], size: tuple[int, int] | N
     return known + ([f"models: {models}"] if models else [])
 
 
-def stage(data: Mapping[str, Any], video: bool) -> dict[str, Any] | None:
-    """Describe the picture: what can be drawn; None if there is neither video nor geometry."""
+@dataclass(frozen=True)
+class Lacking:
+    """What cannot be drawn because the table does not have it, and the command that makes one that does."""
+
+    says: str
+    command: str
+
+
+def _drawable(data: Mapping[str, Any]) -> dict[str, bool]:
+    """Say of each layer whether the table has it."""
     shapes = [face["shapes"] for face in data["faces"] if face["shapes"]]
-    there = {
+    return {
         "landmarks": any("landmarks" in each for each in shapes),
         "box": any("pose" in each for each in shapes),
         "gaze": any("gaze" in each and "landmarks" in each for each in shapes),
         "units": True,
     }
+
+
+def lacking(data: Mapping[str, Any], video: Path | None) -> Lacking | None:
+    """Say which layers the table lacks; None if it has landmarks, without which nothing is missed."""
+    there = _drawable(data)
+    if there["landmarks"]:
+        return None
+    missing = [text.lower() for name, text in _LAYERS if not there[name]]
+    listed = " and ".join([", ".join(missing[:-1]), missing[-1]] if len(missing) > 1 else missing)
+    source = shlex.quote(video.name) if video else "VIDEO"
+    result = shlex.quote(f"{video.stem}.parquet") if video else "RESULT.parquet"
+    return Lacking(
+        f"Not drawn: {listed}, because the table does not hold them. A result in Parquet does:",
+        f"pyfaceau extract {source} -o {result}",
+    )
+
+
+def stage(data: Mapping[str, Any], video: Path | None) -> dict[str, Any] | None:
+    """Describe the picture: what can be drawn; None if there is neither video nor geometry."""
+    shapes = [face["shapes"] for face in data["faces"] if face["shapes"]]
+    there = _drawable(data)
     if data["size"] is None or not (video or there["landmarks"]):
         return None
     thinned = max((each["step"] for each in shapes), default=1)
-    advice = []
-    if not there["landmarks"]:
-        advice.append("The table has no landmarks to draw: extract with --include gaze,pose,landmarks,aus.")
-    if thinned > 1:
-        advice.append(f"So that the page stays small, the drawing changes with every {thinned}th frame only.")
+    advice = (
+        f"So that the page stays small, the drawing changes with every {thinned}th frame only."
+        if thinned > 1
+        else ""
+    )
     says = (
         "What was found, drawn over the video" if video else "The face that was found, drawn without a video"
     )
     layers = [(name, text, there[name]) for name, text in _LAYERS]
-    return {"says": says, "layers": layers, "advice": " ".join(advice)}
+    return {"says": says, "layers": layers, "advice": advice, "lacking": lacking(data, video)}
 
 
 def span(table: pd.DataFrame, faces: Sequence[Track]) -> dict[str, int]:

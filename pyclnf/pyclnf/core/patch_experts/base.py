@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from ...io import PatchFile
+from ..arrays import frozen
 
 MAP_PITCH = 16  # floats per response-map row, so that a row is a whole number of vectors
 SUPPORT = 11  # px; every OpenFace expert looks at 11 x 11
 LARGEST_WINDOW = 15
 
 Float32Array = npt.NDArray[np.float32]
+Fill: TypeAlias = Callable[[npt.NDArray[np.uint8], Float32Array, float, float, int, Float32Array, int], None]
+"""Fills the maps of a view: grey, shape, scale times cosine and sine, window, maps, threads."""
 
 
-class PatchExperts(Protocol):
+class PatchExperts(ABC):
     """Patch experts of one scale: views, visibility, and response maps.
+
+    Parameters
+    ----------
+    data : PatchFile
+        Views and visibilities.
+    confidence : array-like, shape (v, n)
 
     Attributes
     ----------
@@ -34,10 +47,16 @@ class PatchExperts(Protocol):
     view is first needed; of two threads that make the same one at once, one's is kept.
     """
 
-    scale: float
-    centres: npt.NDArray[np.float64]
-    visibility: npt.NDArray[np.uint8]
-    confidence: Float32Array
+    def __init__(self, data: PatchFile, confidence: npt.ArrayLike) -> None:
+        self.scale = float(data.scale)
+        self.centres: npt.NDArray[np.float64] = frozen(data.centres, np.float64)
+        self.visibility: npt.NDArray[np.uint8] = frozen(data.visibility, np.uint8)
+        self.confidence: Float32Array = frozen(confidence, np.float32)
+        self._banks: dict[int, Fill] = {}
+
+    @abstractmethod
+    def _bank(self, view: int) -> Fill:
+        """Make the experts of a view ready to compute."""
 
     def responses(
         self,
@@ -66,7 +85,10 @@ class PatchExperts(Protocol):
         threads : int
             Number of threads; the result does not depend on it.
         """
-        ...
+        fill = self._banks.get(view)
+        if fill is None:
+            fill = self._banks.setdefault(view, self._bank(view))
+        fill(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
 
 
 def check_support(width: int, height: int, view: int, landmark: int) -> None:

@@ -9,15 +9,14 @@ import numpy.typing as npt
 
 from ..._kernels import kernels
 from ...io import CCNFExpert, CCNFFile
-from ..arrays import frozen
-from .base import SUPPORT, Float32Array, check_support, check_window
+from .base import SUPPORT, Fill, Float32Array, PatchExperts, check_support, check_window
 
 # Neurons with a smaller alpha are skipped. OpenFace 2.2: CCNF_patch_expert.cpp
 SMALLEST_ALPHA = 1e-4
 
 
-class CCNFExperts:
-    """The CCNF experts of one scale; see :class:`~pyclnf.core.patch_experts.base.PatchExperts`.
+class CCNFExperts(PatchExperts):
+    """The CCNF experts of one scale.
 
     Parameters
     ----------
@@ -36,12 +35,8 @@ class CCNFExperts:
     """
 
     def __init__(self, data: CCNFFile, sigma_components: Mapping[int, Float32Array] | None = None) -> None:
-        self.scale = float(data.scale)
-        self.centres = frozen(data.centres, np.float64)
-        self.visibility = frozen(data.visibility, np.uint8)
-        self.confidence = frozen(
-            [[0.0 if e is None else e.confidence for e in view] for view in data.experts], np.float32
-        )
+        confidence = [[0.0 if e is None else e.confidence for e in view] for view in data.experts]
+        super().__init__(data, confidence)
         self.sigma_components = data.sigma_components if sigma_components is None else sigma_components
         for view, experts in enumerate(data.experts):
             for landmark, expert in enumerate(experts):
@@ -52,56 +47,60 @@ class CCNFExperts:
                             f"the alphas of landmark {landmark} in view {view} have no positive sum"
                         )
         self._experts = data.experts
-        self._banks: dict[int, tuple[kernels.CcnfBank, list[CCNFExpert]]] = {}
-        self._sigmas: dict[tuple[int, int], Float32Array] = {}
 
-    def responses(
+    def _bank(self, view: int) -> Fill:
+        seen = [
+            (i, e) for i, e in enumerate(self._experts[view]) if e is not None and self.visibility[view, i]
+        ]
+        experts = [e for _, e in seen]
+        neurons = max((len(e.alphas) for e in experts), default=0)
+        weights = np.zeros((len(seen), neurons, SUPPORT * SUPPORT), np.float32)
+        bias = np.zeros((len(seen), neurons), np.float32)
+        alpha2 = np.zeros((len(seen), neurons), np.float32)
+        for k, e in enumerate(experts):
+            m = len(e.alphas)
+            # The patch is flattened by columns.
+            templates = e.weights.transpose(0, 2, 1).reshape(m, -1)
+            weights[k, :m] = e.norm_weights[:, None].astype(np.float32) * templates
+            bias[k, :m] = e.biases
+            alpha2[k, :m] = np.where(e.alphas > SMALLEST_ALPHA, 2.0 * e.alphas, 0.0)
+        sums = weights.sum(axis=2, dtype=np.float64).astype(np.float32)
+        landmarks = np.array([i for i, _ in seen], np.int32)
+        compiled = kernels.CcnfBank(landmarks, weights, bias, sums, alpha2, self.visibility.shape[1])
+        return _Fields(compiled, experts, self.sigma_components).fill
+
+
+class _Fields:
+    """The experts of one view with the covariances of their fields, which depend on the window."""
+
+    def __init__(
+        self,
+        compiled: kernels.CcnfBank,
+        experts: list[CCNFExpert],
+        sigma_components: Mapping[int, Float32Array],
+    ) -> None:
+        self._compiled = compiled
+        self._experts = experts
+        self._components = sigma_components
+        self._sigmas: dict[int, Float32Array] = {}
+
+    def fill(
         self,
         grey: npt.NDArray[np.uint8],
         shape: Float32Array,
-        to_image: Float32Array,
+        a: float,
+        b: float,
         window: int,
-        view: int,
         out: Float32Array,
-        threads: int = 1,
+        threads: int,
     ) -> None:
-        """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
+        """Fill the maps; see `Fill`."""
         check_window(window)  # before a covariance of window**4 values is made
-        bank, experts = self._bank(view)
-        key = (view, window)
-        sigmas = self._sigmas.get(key)
+        sigmas = self._sigmas.get(window)
         if sigmas is None:
-            made = sigma_matrices(experts, self.sigma_components.get(window), window, threads)
-            sigmas = self._sigmas.setdefault(key, made)
-        a, b = float(to_image[0, 0]), float(-to_image[0, 1])
-        bank.responses(grey, shape, a, b, window, sigmas, out, threads)
-
-    def _bank(self, view: int) -> tuple[kernels.CcnfBank, list[CCNFExpert]]:
-        bank = self._banks.get(view)
-        if bank is None:
-            n = self.visibility.shape[1]
-            seen = [
-                (i, e)
-                for i, e in enumerate(self._experts[view])
-                if e is not None and self.visibility[view, i]
-            ]
-            experts = [e for _, e in seen]
-            neurons = max((len(e.alphas) for e in experts), default=0)
-            weights = np.zeros((len(seen), neurons, SUPPORT * SUPPORT), np.float32)
-            bias = np.zeros((len(seen), neurons), np.float32)
-            alpha2 = np.zeros((len(seen), neurons), np.float32)
-            for k, e in enumerate(experts):
-                m = len(e.alphas)
-                # The patch is flattened by columns.
-                templates = e.weights.transpose(0, 2, 1).reshape(m, -1)
-                weights[k, :m] = e.norm_weights[:, None].astype(np.float32) * templates
-                bias[k, :m] = e.biases
-                alpha2[k, :m] = np.where(e.alphas > SMALLEST_ALPHA, 2.0 * e.alphas, 0.0)
-            sums = weights.sum(axis=2, dtype=np.float64).astype(np.float32)
-            landmarks = np.array([i for i, _ in seen], np.int32)
-            made = kernels.CcnfBank(landmarks, weights, bias, sums, alpha2, n)
-            bank = self._banks.setdefault(view, (made, experts))
-        return bank
+            made = sigma_matrices(self._experts, self._components.get(window), window, threads)
+            sigmas = self._sigmas.setdefault(window, made)
+        self._compiled.responses(grey, shape, a, b, window, sigmas, out, threads)
 
 
 def sigma_matrices(

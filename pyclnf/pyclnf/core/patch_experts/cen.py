@@ -7,14 +7,13 @@ import numpy.typing as npt
 
 from ..._kernels import kernels
 from ...io import CENExpert, CENFile
-from ..arrays import frozen
-from .base import Float32Array, check_support
+from .base import Fill, Float32Array, PatchExperts, check_support
 
 _Layers = list[tuple[Float32Array, Float32Array, int]]
 
 
-class CENExperts:
-    """The CENs of one scale; see :class:`~pyclnf.core.patch_experts.base.PatchExperts`.
+class CENExperts(PatchExperts):
+    """The CENs of one scale.
 
     Mirrored pairs share one network: in view 0 it serves both landmarks at once; in the other views an empty expert is
     replaced by its mirror landmark's expert in the mirror view, on a flipped area.
@@ -43,10 +42,7 @@ class CENExperts:
         mirror_landmarks: npt.NDArray[np.int32] | None = None,
         mirror_views: npt.NDArray[np.int32] | None = None,
     ) -> None:
-        self.scale = float(data.scale)
-        self.centres = frozen(data.centres, np.float64)
-        self.visibility = frozen(data.visibility, np.uint8)
-        self.confidence = frozen([[e.confidence for e in view] for view in data.experts], np.float32)
+        super().__init__(data, [[e.confidence for e in view] for view in data.experts])
         self.mirror_landmarks = data.mirror_landmarks if mirror_landmarks is None else mirror_landmarks
         self.mirror_views = data.mirror_views if mirror_views is None else mirror_views
         for view, experts in enumerate(data.experts):
@@ -54,25 +50,8 @@ class CENExperts:
                 if expert.layers:
                     check_support(expert.width, expert.height, view, landmark)
         self._experts = data.experts
-        self._banks: dict[int, kernels.CenBank] = {}
         for view in range(len(self.centres)):
             self.tasks(view)
-
-    def responses(
-        self,
-        grey: npt.NDArray[np.uint8],
-        shape: Float32Array,
-        to_image: Float32Array,
-        window: int,
-        view: int,
-        out: Float32Array,
-        threads: int = 1,
-    ) -> None:
-        """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
-        bank = self._banks.get(view)
-        if bank is None:
-            bank = self._banks.setdefault(view, self._bank(view))
-        bank.responses(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
 
     def tasks(self, view: int) -> list[tuple[CENExpert, list[tuple[int, bool]]]]:
         """List which expert serves which landmarks of a view, and whether the area is mirrored."""
@@ -103,11 +82,11 @@ class CENExperts:
             out.setdefault(owner, (expert, []))[1].append((landmark, mirror))
         return list(out.values())
 
-    def _bank(self, view: int) -> kernels.CenBank:
+    def _bank(self, view: int) -> Fill:
         bank = kernels.CenBank(self.visibility.shape[1])
         for expert, targets in self.tasks(view):
             bank.add(_layers(expert), targets)
-        return bank
+        return bank.responses
 
 
 def _layers(expert: CENExpert) -> _Layers:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from ..._kernels import kernels
 from ...io import SVRFile
-from ..arrays import frozen
-from .base import Float32Array, check_support
+from .base import Fill, PatchExperts, check_support
 
 
-class SVRExperts:
-    """The SVR experts of one scale; see :class:`~pyclnf.core.patch_experts.base.PatchExperts`.
+class SVRExperts(PatchExperts):
+    """The SVR experts of one scale.
 
     Raises
     ------
@@ -25,16 +23,11 @@ class SVRExperts:
     """
 
     def __init__(self, data: SVRFile) -> None:
-        self.scale = float(data.scale)
-        self.centres = frozen(data.centres, np.float64)
-        self.visibility = frozen(data.visibility, np.uint8)
-        self.confidence = frozen(
-            [
-                [0.0 if e is None else sum(m.confidence for m in e.modalities) for e in view]
-                for view in data.experts
-            ],
-            np.float32,
-        )
+        confidence = [
+            [0.0 if e is None else sum(m.confidence for m in e.modalities) for e in view]
+            for view in data.experts
+        ]
+        super().__init__(data, confidence)
         for view, experts in enumerate(data.experts):
             for landmark, expert in enumerate(experts):
                 for template in expert.modalities:
@@ -43,25 +36,8 @@ class SVRExperts:
                 if any(m.kind not in (0, 1) for m in expert.modalities):
                     raise ValueError(f"landmark {landmark} in view {view} looks at an unknown kind of input")
         self._experts = data.experts
-        self._banks: dict[int, kernels.SvrBank] = {}
 
-    def responses(
-        self,
-        grey: npt.NDArray[np.uint8],
-        shape: Float32Array,
-        to_image: Float32Array,
-        window: int,
-        view: int,
-        out: Float32Array,
-        threads: int = 1,
-    ) -> None:
-        """Fill `out`; see :meth:`PatchExperts.responses <pyclnf.core.patch_experts.base.PatchExperts.responses>`."""
-        bank = self._banks.get(view)
-        if bank is None:
-            bank = self._banks.setdefault(view, self._bank(view))
-        bank.responses(grey, shape, float(to_image[0, 0]), float(-to_image[0, 1]), window, out, threads)
-
-    def _bank(self, view: int) -> kernels.SvrBank:
+    def _bank(self, view: int) -> Fill:
         bank = kernels.SvrBank(self.visibility.shape[1])
         for landmark in np.flatnonzero(self.visibility[view]):
             expert = self._experts[view][landmark]
@@ -76,4 +52,4 @@ class SVRExperts:
                     for m in expert.modalities
                 ]
                 bank.add(int(landmark), modalities)
-        return bank
+        return bank.responses

@@ -55,6 +55,10 @@ class Report {
     };
     this.video.addEventListener("error", fail);
     if (this.video.error) fail();
+    // Of a video whose pictures it cannot decode, a browser plays the sound alone.
+    const look = () => this.video.videoWidth === 0 && fail();
+    this.video.addEventListener("loadeddata", look);
+    if (this.video.readyState > 1) look();
   }
 
   controls() {
