@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("numba", reason="the training environment has numba and scikit-learn")
 pytest.importorskip("sklearn")
+from pyclnf.io import PDMFile
 from pyfaceau.prediction.files import AUModel
-from weights.au import carry
+from weights.au import carry, recentre
 from weights.au.labels import PRESENCES, is_calm
 from weights.au.regression import HOG_SIZE
 
@@ -49,6 +50,29 @@ def test_carried_model_gives_the_old_score_from_new_parameters(basis, dynamic):
     if dynamic:  # its constants go with the median
         before, after = before - before[0], after - after[0]
     np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-6)
+
+
+def test_models_follow_a_mean_that_moves(basis):
+    rng = np.random.default_rng(5)
+    spread = np.linspace(9.0, 1.0, MODES)
+    before = PDMFile(rng.normal(size=204) * 30, basis, spread)
+    after = PDMFile(before.mean + basis @ np.arange(1.0, MODES + 1), basis, spread)
+    moved = recentre.moved_by(before, after)
+    np.testing.assert_allclose(moved, np.arange(1.0, MODES + 1), atol=1e-9)
+    hog, new = rng.normal(size=(20, HOG_SIZE)), rng.normal(size=(20, MODES))
+    model = _model("AU25", 6, False)
+    wanted = _scores(model, _features(hog, new + moved, basis))
+    found = _scores(recentre.recentred(model, moved, basis), _features(hog, new, basis))
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-6)
+
+
+def test_a_mean_that_leaves_the_modes_is_refused(basis):
+    before = PDMFile(np.zeros(204), basis, np.ones(MODES))
+    out = np.random.default_rng(6).normal(size=204)
+    with pytest.raises(ValueError, match="left the space"):
+        recentre.moved_by(before, PDMFile(out, basis, np.ones(MODES)))
+    with pytest.raises(ValueError, match="other modes"):
+        recentre.moved_by(before, PDMFile(np.zeros(204), basis[:, ::-1], np.ones(MODES)))
 
 
 def test_parameter_map_finds_a_linear_relation():
