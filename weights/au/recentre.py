@@ -1,7 +1,8 @@
-"""Carries the action-unit models over to a shape model whose mean alone has moved, exactly.
+"""Carries the action-unit models over to a shape model with the same shapes but another mean or other modes, exactly.
 
-``python -m weights.train au-recentre --landmarks-before FOLDER``. Shapes have other parameters then, all moved by the
-same vector, which is folded into the constants of the static models; the running median takes it off the dynamic ones.
+``python -m weights.train au-recentre --landmarks-before FOLDER``. A shape has other parameters then, and the old ones
+are a linear map of them, which is folded into the weights and the constants of the static models; the running median
+takes constants off the dynamic ones.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pyclnf.io import PDMFile, read_pdm
-from pyfaceau.prediction.files import AUModel, read_au_models
+from pyfaceau.prediction.files import read_au_models
 
 from .carry import carried
 from .labels import F64
@@ -23,26 +24,18 @@ from .predictors import Predictor, write_predictor
 LOG = logging.getLogger(__name__)
 REPOSITORY = Path(__file__).parents[2]
 PDM = "pdm_68_open.txt"
-LARGEST_REST = 1e-3  # mm
+LARGEST_REST, LARGEST_REST_MM = 1e-5, 1e-3  # of modes, which have unit length, and of the mean
 
 
-def moved_by(before: PDMFile, after: PDMFile) -> F64:
-    """Return what the mean has moved by, in parameters (m,); ValueError if more than the mean has changed."""
-    if not (
-        np.array_equal(before.basis, after.basis) and np.array_equal(before.eigenvalues, after.eigenvalues)
-    ):
-        raise ValueError("the shape models have other modes: use au-carry")
-    basis, difference = before.basis.astype(np.float64), after.mean.astype(np.float64) - before.mean
-    local = np.linalg.lstsq(basis, difference, rcond=None)[0]
-    rest = float(np.abs(basis @ local - difference).max())
-    if rest > LARGEST_REST:
-        raise ValueError(f"the mean has left the space of the modes by {rest:.2g} mm: use au-carry")
-    return np.asarray(local)
-
-
-def recentred(model: AUModel, moved: F64, basis: F64) -> AUModel:
-    """Give a model that scores faces with new parameters as ``model`` did with ``new + moved``."""
-    return carried(model, np.vstack([np.eye(len(moved)), moved]), basis)
+def parameter_map(before: PDMFile, after: PDMFile) -> F64:
+    """Map (m + 1, m) from new shape parameters and a constant to old ones; ValueError if the shapes are others."""
+    old, new = before.basis.astype(np.float64), after.basis.astype(np.float64)
+    wanted = np.column_stack([new, after.mean.astype(np.float64) - before.mean])
+    mapping = np.linalg.lstsq(old, wanted, rcond=None)[0]
+    rest = np.abs(old @ mapping - wanted).max(axis=0)
+    if rest[:-1].max() > LARGEST_REST or rest[-1] > LARGEST_REST_MM:
+        raise ValueError("the shape models have other shapes: use au-carry")
+    return np.asarray(mapping.T)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,13 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     before = read_pdm(options.landmarks_before / PDM)
-    moved = moved_by(before, read_pdm(options.landmarks / PDM))
-    for model in read_au_models(options.out / "main_static_svms.txt").models:
-        new = recentred(model, moved, before.basis.astype(np.float64))
-        predictor = Predictor(new.name, new.intensity, new.dynamic, new.weights, new.bias)
-        write_predictor(options.out / predictor.file, predictor, new.means)
-        kind = "intensity" if new.intensity else "presence"
-        LOG.info("%s, %s: constant %.3f, before %.3f", new.name, kind, new.bias, model.bias)
+    mapping = parameter_map(before, read_pdm(options.landmarks / PDM))
+    for view in ("dynamic", "static"):
+        for model in read_au_models(options.out / f"main_{view}_svms.txt").models:
+            new = carried(model, mapping, before.basis.astype(np.float64))
+            cutoff = -1.0 if new.cutoff is None else new.cutoff
+            predictor = Predictor(new.name, new.intensity, new.dynamic, new.weights, new.bias, cutoff)
+            write_predictor(options.out / predictor.file, predictor, new.means)
+            LOG.info("%s: constant %.3f, before %.3f", predictor.file, new.bias, model.bias)
 
 
 if __name__ == "__main__":

@@ -73,14 +73,12 @@ def read_networks(path: Path, scale_index: int, work: Path) -> None:
         layers = [expert.layers for expert in experts]
         np.save(work / f"confidence_{scale_index}_{view}.npy", [expert.confidence for expert in experts])
         depth = len(layers[0])
-        gain = [1.0] * (depth - 1) + [RESPONSE_GAIN[scale_index]]
         biases = [
-            np.stack([np.float32(expert[k].bias).reshape(-1) for expert in layers]) / gain[k]
-            for k in range(depth)
+            np.stack([np.float32(expert[k].bias).reshape(-1) for expert in layers]) for k in range(depth)
         ]
-        weights = [
-            np.stack([np.float32(expert[k].weight) for expert in layers]) / gain[k] for k in range(depth)
-        ]
+        weights = [np.stack([np.float32(expert[k].weight) for expert in layers]) for k in range(depth)]
+        gain = RESPONSE_GAIN[scale_index]
+        biases[-1], weights[-1] = biases[-1] / gain, weights[-1] / gain
         weights[0] = weights[0][:, :, 1:]
         Networks(
             tuple(np.float32(b) for b in biases), tuple(np.ascontiguousarray(w, np.float32) for w in weights)

@@ -19,6 +19,9 @@ INNER_TOP, INNER_BOTTOM = (48, 60, 61, 62, 63, 64, 54), (48, 60, 67, 66, 65, 64,
 OUTER_EYES = (36, 45)
 #: Lips nearer than this, in outer-eye distances, are shut and have one line between them.
 SHUT = 0.02
+#: Below this the part of the lower lip next to the upper one may be as dark as that; in an open mouth such a rim would
+#: be drawn like the inside of the mouth.
+RIM = 0.04
 PAINTED = 0.6  # share of the pictures whose lips are painted
 DARKENED = 0.3  # share of the pictures whose skin is darkened
 
@@ -93,9 +96,11 @@ def painted_lips(image: U8, points: Array, rng: np.random.Generator) -> U8:
     lower = inside * _bump(mouth.lower, 0.0, 1.0, 0.12)
     dark = rng.uniform(0.45, 1.0) if rng.random() < 0.8 else 1.0
     out *= 1 - (1 - dark) * upper
-    # the part of the lower lip next to the upper one is often as dark as that: not the inside of a mouth
-    out *= 1 - (1 - rng.uniform(dark, 1.0)) * lower
-    begin, end = rng.uniform(-0.1, 0.45), rng.uniform(0.6, 1.0)
+    rim, begin, end = rng.uniform(dark, 1.0), rng.uniform(-0.1, 0.45), rng.uniform(0.6, 1.0)
+    if mouth.gap < RIM * mouth.size:
+        out *= 1 - (1 - rim) * lower
+    else:
+        begin = min(begin, 0.0)
     half = rng.uniform(0.2, 0.45)
     band = lower * _bump(mouth.lower, begin, max(end, begin + 0.25), 0.1) * _bump(
         mouth.u, 0.5 - half, 0.5 + half, 0.1

@@ -13,11 +13,10 @@ from pyclnf.oracle.validator import warp_maps
 
 from .data import MIRROR_68
 from .patches import VIEW_YAW_DEGREES
-from .pdm import ShapeModel, with_lip_gap
+from .pdm import PARTED, ShapeModel, with_lip_gap
 
 Array = NDArray[np.float64]
 CROP = 60  # side of the network's input, as in OpenFace's validators
-PARTED = 0.06  # lip gap, in outer-eye distances: shut lips have triangles without an area
 
 
 def make_warp(model: ShapeModel, yaw: float) -> PieceWiseWarp:

@@ -10,7 +10,7 @@ import pytest
 
 from pyclnf import CLNF
 from pyclnf.core.patch_experts import CENExperts
-from pyclnf.io import read_cen, read_early_termination, read_pdm, write_cen
+from pyclnf.io import read_cen, read_early_termination, write_cen
 from pyclnf.models import OPEN_FOLDER
 from pyclnf.oracle import euler_to_matrix
 from pyfaceau.demo import DEMO_PORTRAIT
@@ -42,10 +42,7 @@ def model() -> pdm.ShapeModel:
 @pytest.fixture(scope="module")
 def opened() -> pdm.ShapeModel:
     """The open pack's shape model with a mouth that is a little open."""
-    data = read_pdm(OPEN_FOLDER / "pdm_68_open.txt")
-    model = pdm.ShapeModel(
-        *(np.asarray(a, np.float64) for a in (data.mean.reshape(3, 68).T, data.basis, data.eigenvalues))
-    )
+    model = pdm.ShapeModel.from_file(OPEN_FOLDER / "pdm_68_open.txt")
     return pdm.with_lip_gap(model, 0.05)
 
 
@@ -93,6 +90,18 @@ def test_the_mean_can_be_moved_to_any_lip_gap(gap: float, opened: pdm.ShapeModel
     others -= others @ np.linalg.pinv(gaps) @ gaps  # moves that leave the gaps
     cost = ((local + others) ** 2 / opened.eigenvalues).sum(axis=1)
     assert (cost >= (local**2 / opened.eigenvalues).sum()).all()
+
+
+def test_a_model_at_rest_has_the_same_shapes_and_the_spread_about_its_own_mean(opened: pdm.ShapeModel):
+    rest = pdm.at_rest(opened, 1.0)
+    np.testing.assert_allclose(rest.mean, pdm.with_lip_gap(opened, 0.0).mean)
+    np.testing.assert_allclose(rest.basis @ (rest.basis.T @ opened.basis), opened.basis, atol=1e-5)
+    assert (np.diff(rest.eigenvalues) <= 0).all()
+    local = np.random.default_rng(1).normal(size=(40_000, 34)) * np.sqrt(opened.eigenvalues)
+    shapes = opened.mean.T.reshape(-1) + local @ opened.basis.T - rest.mean.T.reshape(-1)
+    about = (shapes @ rest.basis).T @ (shapes @ rest.basis) / len(shapes)
+    np.testing.assert_allclose(np.diag(about), rest.eigenvalues, rtol=0.05)
+    np.testing.assert_allclose(pdm.at_rest(opened, 8.0).eigenvalues, 8.0 * rest.eigenvalues)
 
 
 def test_shut_lips_have_warps_all_the_same(opened: pdm.ShapeModel):
@@ -159,12 +168,7 @@ def test_areas_sample_the_image_bilinearly_and_are_black_outside():
 @pytest.fixture(scope="module")
 def fitter() -> Fitter:
     """The training's fitter on the files of the open pack."""
-    data = read_pdm(OPEN_FOLDER / "pdm_68_open.txt")
-    shape_model = pdm.ShapeModel(
-        data.mean.reshape(3, 68).T.astype(np.float64),
-        data.basis.astype(np.float64),
-        data.eigenvalues.astype(np.float64),
-    )
+    shape_model = pdm.ShapeModel.from_file(OPEN_FOLDER / "pdm_68_open.txt")
     names = [f"cen_patches_{scale:.2f}_open.dat" for scale in (0.25, 0.35, 0.5, 1.0)]
     experts = [CENExperts(read_cen(OPEN_FOLDER / "patch_experts" / name)) for name in names]
     return Fitter(shape_model, experts, read_early_termination(OPEN_FOLDER / "early_term_open.txt"))
