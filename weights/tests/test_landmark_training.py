@@ -92,15 +92,21 @@ def test_the_mean_can_be_moved_to_any_lip_gap(gap: float, opened: pdm.ShapeModel
     assert (cost >= (local**2 / opened.eigenvalues).sum()).all()
 
 
-def test_a_model_at_rest_has_the_same_shapes_and_the_spread_about_its_own_mean(opened: pdm.ShapeModel):
+def test_a_model_at_rest_has_the_same_shapes_and_the_spread_about_its_own_mean(
+    opened: pdm.ShapeModel, monkeypatch: pytest.MonkeyPatch
+):
+    wide = pdm.at_rest(opened, 1.0)
+    monkeypatch.setattr(pdm, "OPENING_SHARE", 1.0)
     rest = pdm.at_rest(opened, 1.0)
-    np.testing.assert_allclose(rest.mean, pdm.with_lip_gap(opened, 0.0).mean)
-    np.testing.assert_allclose(rest.basis @ (rest.basis.T @ opened.basis), opened.basis, atol=1e-5)
-    assert (np.diff(rest.eigenvalues) <= 0).all()
+    for model in (wide, rest):
+        np.testing.assert_allclose(model.mean, pdm.with_lip_gap(opened, 0.0).mean)
+        np.testing.assert_allclose(model.basis @ (model.basis.T @ opened.basis), opened.basis, atol=1e-5)
+        assert (np.diff(model.eigenvalues) <= 0).all()
     local = np.random.default_rng(1).normal(size=(40_000, 34)) * np.sqrt(opened.eigenvalues)
-    shapes = opened.mean.T.reshape(-1) + local @ opened.basis.T - rest.mean.T.reshape(-1)
+    shapes = (opened.mean - rest.mean).T.reshape(-1) + local @ opened.basis.T
     about = (shapes @ rest.basis).T @ (shapes @ rest.basis) / len(shapes)
     np.testing.assert_allclose(np.diag(about), rest.eigenvalues, rtol=0.05)
+    assert wide.eigenvalues.sum() > rest.eigenvalues.sum()
     np.testing.assert_allclose(pdm.at_rest(opened, 8.0).eigenvalues, 8.0 * rest.eigenvalues)
 
 
