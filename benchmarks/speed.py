@@ -108,6 +108,7 @@ def _reference(arguments: argparse.Namespace, frames: int, folder: str) -> dict[
         str(arguments.models),
     ]
     ours += ["--landmarks", str(arguments.landmarks), "--threads", str(arguments.threads), "-o", folder]
+    ours.append("--force")  # else all but the first run find their output there
     theirs = [
         *arguments.reference.split(),
         "-f",

@@ -122,6 +122,22 @@ def test_models_are_loaded_once_a_worker(cluster, distributed, videos, options, 
     assert all(before[name] == after[name] for name in before if before[name])
 
 
+def test_batch_without_workers_says_so_and_goes_on_when_they_come(
+    distributed, videos, options, expected, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("pyfaceau.batch.pools._PATIENCE", 0.5)
+    arguments = {"processes": True, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with distributed.LocalCluster(n_workers=0, local_directory=str(tmp_path), **arguments) as empty:
+
+        def hire(progress, ended):
+            if "no worker" in caplog.text:
+                empty.scale(1)
+
+        run_batch(videos[:1], tmp_path / "out", options, scheduler=empty.scheduler_address, report=hire)
+    assert caplog.text.count("1 video(s) wait, but no worker has been connected") == 1
+    assert written(tmp_path / "out") == {name: data for name, data in expected.items() if name[:3] == "v00"}
+
+
 def test_stopped_batch_stops_the_cluster_and_goes_on_later(cluster, videos, options, expected, tmp_path):
     stop = threading.Event()
 

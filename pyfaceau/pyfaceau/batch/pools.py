@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from dataclasses import replace
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _POLL = 0.1  # seconds
+_PATIENCE = 60.0  # seconds without any worker of a cluster, after which one is told
+logger = logging.getLogger(__name__)
 
 
 class WorkerDiedError(Exception):
@@ -140,6 +143,9 @@ class DaskPool:
         self._setup, self._client, self._owned = replace(setup, elsewhere=True), client, owned
         self._futures: dict[Any, Job] = {}
         self._count = 0
+        self._last_seen: float | None = (
+            time.monotonic()
+        )  # when there were workers; None if one was told that not
 
     def room(self) -> bool:
         """Dask queues by itself, and learns of new workers sooner than we would."""
@@ -157,9 +163,24 @@ class DaskPool:
         until = time.monotonic() + timeout
         while not (done := [future for future in self._futures if future.done()]):
             if time.monotonic() > until:
+                self._look_for_workers()
                 return []
             time.sleep(_POLL)
         return [(self._futures.pop(future), self._result(future)) for future in done]
+
+    def _look_for_workers(self) -> None:
+        """Tell, once each time, if jobs have been waiting for workers that do not come."""
+        if self._client.scheduler_info()["workers"]:
+            self._last_seen = time.monotonic()
+        elif self._last_seen is not None and time.monotonic() - self._last_seen > _PATIENCE:
+            self._last_seen = None
+            logger.warning(
+                "%d video(s) wait, but no worker has been connected to %s for %.0f s; start workers, or look at what "
+                "your cluster says of them",
+                sum(len(job.videos) for job in self._futures.values()),
+                self._client.scheduler.address,
+                _PATIENCE,
+            )
 
     def _result(self, future: Any) -> Outcome | Exception:
         from distributed import KilledWorker
