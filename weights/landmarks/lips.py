@@ -116,7 +116,7 @@ def painted_lips(image: U8, points: Array, rng: np.random.Generator) -> U8:
         out *= 1 - rng.uniform(-0.25, 0.6) * between
     painted = image.copy()
     painted[mouth.window] = np.clip(np.rint(out), 0, 255).astype(np.uint8)
-    return painted
+    return np.asarray(painted, np.uint8)
 
 
 def _highlights(mouth: _Mouth, begin: float, rng: np.random.Generator) -> Array:
