@@ -27,7 +27,7 @@ from pymtcnn import MTCNN
 from weights.landmarks.data import centred, load_keypoints
 from weights.landmarks.london import LondonSet, hand_figures, load_london, resized
 from weights.landmarks.prepare import london_people, make_labels
-from weights.moved import moved_figures
+from weights.moved import mouth_gaps, moved_figures
 from weights.render.ict import load_ict
 
 F64 = NDArray[np.float64]
@@ -35,6 +35,7 @@ LOG = logging.getLogger(__name__)
 SIZE = 59.0
 ROOT = Path(__file__).resolve().parents[1]
 DRAWN_SIZE = 90.0  # outer-eye distance of drawn clips
+PARTS = ("labels", "landmarks", "gaze", "smiles", "moved", "mouths", "demo", "videos")
 VIDEOS = ("default.wmv", "2015-10-15-15-14.avi", "changeLighting.wmv")
 POSE_BEFORE = {
     "default.wmv": "-0.10, -0.05; 0.95, 0.95",
@@ -299,6 +300,34 @@ def moved_lines(data: Path, london: LondonSet) -> Iterator[Line]:
                    f"{value[:, 0].mean():.2f}, {value[:, 1].mean():.2f}")  # fmt: skip
 
 
+def mouth_lines(data: Path, london: LondonSet, models: list[str]) -> Iterator[Line]:
+    """Open mouths that are known, drawn on calm pictures of people kept out."""
+    face = load_ict(data / "ict_facekit" / "ict_facekit_light.npz")
+    placed = [
+        resized(london.image(london.people[k]), london.points[k], london.eye_distance[k], SIZE)
+        for k in _people(london, "judge")
+    ]
+    found = boxes([image for image, _ in placed])
+    seen = [(*pair, box) for pair, box in zip(placed, found, strict=True) if box is not None]
+    for name in models:
+        truth, gap = mouth_gaps(
+            face,
+            name,
+            [image for image, _, _ in seen],
+            [box for *_, box in seen],
+            [hand for _, hand, _ in seen],
+        )
+        r = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(truth, gap, strict=True)])
+        slope = np.mean([np.polyfit(a, b, 1)[0] for a, b in zip(truth, gap, strict=True)])
+        small, wide = (truth > 0.02) & (truth < 0.1), truth >= 0.1
+        yield Line(
+            f"mouths drawn open on {len(seen)} people kept out, {name}: mean r and slope of the lip gap with the "
+            "truth; share of the truth, gaps of 0.02 to 0.1; above",
+            f"{r:.3f}, {slope:.2f}; {gap[small].mean() / truth[small].mean():.2f}; "
+            f"{gap[wide].mean() / truth[wide].mean():.2f}",
+        )
+
+
 def table(lines: list[Line]) -> str:
     """Markdown."""
     rows = [f"| {line.name} | {line.figure} | {line.asked} | {line.before} |" for line in lines]
@@ -321,9 +350,7 @@ def main() -> None:
     )
     parser.add_argument("--eyes", type=Path, help="eyes_figures.json of `weights.train eyes`")
     parser.add_argument("--models", nargs="+", default=["open"], help="open, clnf, ceclm or paths")
-    parser.add_argument(
-        "--only", nargs="+", choices=("labels", "landmarks", "gaze", "smiles", "moved", "demo", "videos")
-    )
+    parser.add_argument("--only", nargs="+", choices=PARTS)
     options = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[Line]]] = {"demo": demo_lines}
     if (options.data / "london").is_dir():
@@ -333,12 +360,13 @@ def main() -> None:
         parts["smiles"] = lambda: smile_lines(london, [m for m in options.models if m == "open"])
         if (options.data / "ict_facekit").is_dir():
             parts["moved"] = lambda: moved_lines(options.data, london)
+            parts["mouths"] = lambda: mouth_lines(options.data, london, options.models)
         if options.london is not None:
             parts["labels"] = lambda: label_lines(options.data, london, options.london)
     if options.media.is_dir():
         parts["videos"] = lambda: video_lines(options.media, options.gold, options.mediapipe)
     lines: list[Line] = []
-    for name in ("labels", "landmarks", "gaze", "smiles", "moved", "demo", "videos"):
+    for name in PARTS:
         if name in parts and (not options.only or name in options.only):
             lines += parts[name]()
     if options.eyes is not None and options.eyes.exists():

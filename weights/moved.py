@@ -1,4 +1,4 @@
-"""Drawn clips of people whom no training has seen: blinks and turns of the head that are known.
+"""Drawn clips of people whom no training has seen: blinks, turns of the head and open mouths that are known.
 
 A calm picture becomes a puppet (`weights.render`), whose lids and head move as told; the pipeline then sees a video.
 """
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pyclnf import CLNF
 from pyfaceau.pipeline import FullPythonAUPipeline
 from weights.demo.make_clip import bump
+from weights.landmarks.london import hand_targets, lip_gap
 from weights.render.fit import fit_ict
 from weights.render.ict import AU_SHAPES, F64, ICTModel
 from weights.render.puppet import Puppet
@@ -26,6 +27,19 @@ FRAMES, RATE = 120, 25
 BLINKS = ((8, 8, 1.0), (26, 8, 0.5), (44, 10, 1.0), (66, 8, 0.75), (84, 14, 1.0), (108, 8, 0.5))
 #: Other movements that must not be taken for blinks: unit, first frame, frames, weight.
 OTHERS = (("AU12", 30, 30, 0.8), ("AU01", 60, 20, 0.7), ("AU04", 92, 20, 0.7))
+#: Weights of jaw and parted lips with which mouths are drawn open, from shut to wide.
+OPENINGS = (
+    (0.0, 0.0),
+    (0.0, 0.3),
+    (0.0, 0.6),
+    (0.06, 0.1),
+    (0.12, 0.2),
+    (0.2, 0.2),
+    (0.3, 0.3),
+    (0.45, 0.3),
+    (0.6, 0.4),
+)
+LIP_PARTERS = ("mouthLowerDown_L", "mouthLowerDown_R", "mouthUpperUp_L", "mouthUpperUp_R")
 PITCH, YAW = 9.0, 13.0  # degrees; the head nods and turns by so much to either side
 
 
@@ -111,3 +125,42 @@ def moved_figures(model: ICTModel, pictures: list[NDArray[np.uint8]], boxes: lis
         )
     au45, opening, pitch, yaw = (np.array(column) for column in zip(*rows, strict=True))
     return MovedFigures(au45, opening, pitch, yaw)
+
+
+def mouth_gaps(
+    model: ICTModel, landmarks: str, pictures: list[NDArray[np.uint8]], boxes: list[F64], hand: list[F64]
+) -> tuple[F64, F64]:
+    """Draw mouths open by `OPENINGS`, fit each picture by itself, and compare.
+
+    Parameters
+    ----------
+    model : the face model
+    landmarks : "open", or another landmark model
+    pictures, boxes : calm faces
+    hand : points (189, 2) of each picture that were placed by hand
+
+    Returns
+    -------
+    truth, found : ndarray (people, openings)
+        Lip gaps in outer-eye distances.
+    """
+    fitter = CLNF(landmarks)
+    jaw, parters = model.names.index("jawOpen"), [model.names.index(name) for name in LIP_PARTERS]
+    truth, found = [], []
+    for image, box, placed in zip(pictures, boxes, hand, strict=True):
+        fitted = fitter.fit(image, box).landmarks.astype(np.float64)
+        target = hand_targets(placed, fitted)
+        target = np.where(np.isnan(target), fitted, target)
+        fit = fit_ict(model, target, identity_cost=0.8, weight_cost=1.0)
+        puppet = Puppet(model, image, target, fit)
+        drawn, seen = [], []
+        for opened, parted in OPENINGS:
+            weights = fit.weights.copy()
+            weights[jaw] += opened
+            weights[parters] += parted
+            frame, points = puppet.render(np.clip(weights, 0, 1))
+            drawn.append(points)
+            seen.append(fitter.fit(frame, box).landmarks.astype(np.float64))
+        truth.append(lip_gap(np.array(drawn)))
+        found.append(lip_gap(np.array(seen)))
+    return np.array(truth), np.array(found)

@@ -16,6 +16,10 @@ def main() -> None:
         from weights.au.carry import main as run
 
         run(arguments[1:])
+    elif arguments[:1] == ["au-recentre"]:
+        from weights.au.recentre import main as run
+
+        run(arguments[1:])
     elif arguments[:1] == ["eyes"]:
         from weights.eyes.train import main as run
 

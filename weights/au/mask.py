@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
 
-from pyclnf.io import atomic_write, read_pdm
+from pyclnf.io import atomic_write
 from pyfaceau.alignment.aligner import RAISE, RAISED_POINTS
+from weights.landmarks.pdm import PARTED, ShapeModel, with_lip_gap
 
 
 def face_triangles(pdm: Path) -> NDArray[np.int32]:
-    """Delaunay triangles (t, 3) of the frontal mean shape with brows and jaw ends raised over the forehead.
+    """Delaunay triangles (t, 3) of the frontal mean shape, lips parted, brows and jaw ends raised over the forehead.
 
     The union is the convex hull: jaw, temples and forehead up to the raised brows, concavities included.
     """
-    mean = read_pdm(pdm).mean.reshape(3, -1)
-    points = mean[:2].T.astype(np.float64)
+    points = with_lip_gap(ShapeModel.from_file(pdm), PARTED).mean[:, :2].copy()
     points[RAISED_POINTS, 1] -= RAISE
     triangles = np.sort(Delaunay(points).simplices.astype(np.int32), axis=1)
     return triangles[np.lexsort(triangles.T[::-1])]

@@ -79,7 +79,7 @@ def _rigid(mean: F64) -> F64:
 
 
 def _shut(mean: F64, modes: F64, parameters: F64, units: list[str]) -> F64:
-    """Return parameters (modes, 1) of a mouth that is shut: the mean's lips are parted."""
+    """Return parameters (modes, 1) of a mouth that is shut: next to none where the mean's is."""
     parted = parameters[:, [units.index("AU25")]]
     moved = (modes @ parted).reshape(3, 68).T
     gap, opened = ((points[[65, 66, 67], 1] - points[[63, 62, 61], 1]).mean() for points in (mean, moved))

@@ -38,6 +38,17 @@ class Networks:
     biases: tuple[NDArray[np.float32], ...]
     weights: tuple[NDArray[np.float32], ...]
 
+    def take(self, rows: NDArray[np.int64]) -> Networks:
+        """Return some of the experts."""
+        return Networks(tuple(b[rows] for b in self.biases), tuple(w[rows] for w in self.weights))
+
+    def put(self, rows: NDArray[np.int64], others: Networks) -> Networks:
+        """Return all experts, those of ``rows`` replaced by ``others``."""
+        biases, weights = ([array.copy() for array in arrays] for arrays in (self.biases, self.weights))
+        for mine, theirs in zip([*biases, *weights], [*others.biases, *others.weights], strict=True):
+            mine[rows] = theirs
+        return Networks(tuple(biases), tuple(weights))
+
     def save(self, path: Path) -> None:
         """Write to an npz file."""
         arrays = {f"bias{k}": b for k, b in enumerate(self.biases)}

@@ -12,7 +12,7 @@ from pyclnf.io import CENExpert, CENFile, DenseLayer, PDMFile, read_cen, write_p
 
 from .cen import Networks
 from .data import MIRROR_68
-from .patches import SCALES, VIEW_YAW_DEGREES, frontal_experts
+from .patches import SCALES, VIEW_YAW_DEGREES, experts_of, frontal_experts
 from .pdm import ShapeModel
 from .sampling import SUPPORT
 from .warp import view_warps
@@ -63,19 +63,22 @@ def cen_file(
 
 
 def read_networks(path: Path, scale_index: int, work: Path) -> None:
-    """Take the trained networks of both views out of a pack's file; keeps them as ``net_K_V.npz`` in ``work``."""
+    """Take the trained networks of both views out of a pack's file.
+
+    Keeps them in ``work`` as ``net_K_V.npz``, and what they scored on validation people as ``confidence_K_V.npy``.
+    """
     file = read_cen(path)
-    for view, landmarks in ((0, frontal_experts()), (1, np.arange(68))):
-        layers = [file.experts[view][int(k)].layers for k in landmarks]
+    for view in (0, 1):
+        experts = [file.experts[view][int(k)] for k in experts_of(view)]
+        layers = [expert.layers for expert in experts]
+        np.save(work / f"confidence_{scale_index}_{view}.npy", [expert.confidence for expert in experts])
         depth = len(layers[0])
-        gain = [1.0] * (depth - 1) + [RESPONSE_GAIN[scale_index]]
         biases = [
-            np.stack([np.float32(expert[k].bias).reshape(-1) for expert in layers]) / gain[k]
-            for k in range(depth)
+            np.stack([np.float32(expert[k].bias).reshape(-1) for expert in layers]) for k in range(depth)
         ]
-        weights = [
-            np.stack([np.float32(expert[k].weight) for expert in layers]) / gain[k] for k in range(depth)
-        ]
+        weights = [np.stack([np.float32(expert[k].weight) for expert in layers]) for k in range(depth)]
+        gain = RESPONSE_GAIN[scale_index]
+        biases[-1], weights[-1] = biases[-1] / gain, weights[-1] / gain
         weights[0] = weights[0][:, :, 1:]
         Networks(
             tuple(np.float32(b) for b in biases), tuple(np.ascontiguousarray(w, np.float32) for w in weights)

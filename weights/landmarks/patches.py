@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data import MIRROR_68, centred
+from .lips import varied_mouth
 from .pdm import ShapeModel
 from .sampling import (
     SUPPORT,
@@ -39,10 +41,25 @@ class AreaSet:
     areas: NDArray[np.uint8]
     truth: NDArray[np.float32]
 
+    def take(self, rows: NDArray[np.int64]) -> AreaSet:
+        """Return the areas of some of the experts."""
+        return AreaSet(self.areas[rows], self.truth[rows])
+
 
 def frontal_experts() -> NDArray[np.int64]:
     """List the landmarks that own an expert in view 0: the first of each mirrored pair and the midline."""
     return np.flatnonzero(np.arange(68) <= MIRROR_68)
+
+
+def experts_of(view: int) -> NDArray[np.int64]:
+    """List the landmarks of the trained experts of view 0 or 1, in order."""
+    return frontal_experts() if view == 0 else np.arange(68)
+
+
+def rows_of(view: int, landmarks: Sequence[int]) -> NDArray[np.int64]:
+    """Rows of `experts_of` that find ``landmarks`` or, mirrored, their partners."""
+    wanted = np.concatenate([landmarks, MIRROR_68[list(landmarks)]])
+    return np.flatnonzero(np.isin(experts_of(view), wanted))
 
 
 def collect_areas(
@@ -56,9 +73,10 @@ def collect_areas(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int64]]:
     """Areas of all 68 landmarks of all faces: (N, 68, side, side) uint8, truth (N, 68, 2), face index (N,).
 
-    Copy 0 is the image as it is, later copies are photometrically varied; ``jitter`` simulates fitting errors.
+    Copy 0 is the image as it is, later copies are photometrically varied and have other mouths; ``jitter`` simulates
+    fitting errors.
     """
-    rng = np.random.default_rng([seed, scale_index])
+    rng, mouths = np.random.default_rng([seed, scale_index]), np.random.default_rng([seed, scale_index, 1])
     scale = SCALES[scale_index]
     side = 2 * REACH[scale_index] + SUPPORT
     big_enough = np.flatnonzero(faces.scale >= MINIMUM_SIZE[scale_index])
@@ -72,7 +90,7 @@ def collect_areas(
             image, points = images[index], faces.points[index]
             to_image = simulated_frame(model, faces, index, scale, jitter, rng)
             if copy:
-                varied, _ = photometric(image, rng)
+                varied, _ = photometric(varied_mouth(image, points, mouths), rng)
                 fx, fy = varied.shape[1] / image.shape[1], varied.shape[0] / image.shape[0]
                 points = resized_points(points, fx, fy)
                 to_image = to_image * np.sqrt(fx * fy)
@@ -99,12 +117,11 @@ def split_by_view(
 ) -> AreaSet:
     """Select and mirror the areas that train the experts of view 0 (39 landmarks) or view 1 (all 68)."""
     flipped, flipped_truth = _flip(areas, truth)
+    experts = experts_of(view)
     if view == 0:
         chosen = np.abs(yaw) <= FRONTAL_LIMIT
-        experts = frontal_experts()
         first, second = chosen, chosen
     else:
-        experts = np.arange(68)
         first, second = yaw >= SIDE_LIMIT, yaw <= -SIDE_LIMIT
     stacked = np.concatenate([areas[first][:, experts], flipped[second][:, experts]])
     stacked_truth = np.concatenate([truth[first][:, experts], flipped_truth[second][:, experts]])

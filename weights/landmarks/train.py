@@ -108,10 +108,18 @@ def _train_view(
     before = cen.Networks.load(path) if cycle or options.start is not None else None
     started = time.time()
     checkpoint = options.work / f"cen_{k}_{view}_{cycle}.pt"
-    networks = cen.train_networks(data, k, options.steps, 1000 * cycle + 100 * k + view, checkpoint, before)
-    value = cen.correlation(networks, test, k, 1.0, WINDOWS[k])
+    seed = 1000 * cycle + 100 * k + view
+    confidences = options.work / f"confidence_{k}_{view}.npy"
+    if options.landmarks is None or before is None:
+        networks = cen.train_networks(data, k, options.steps, seed, checkpoint, before)
+        value = cen.correlation(networks, test, k, 1.0, WINDOWS[k])
+    else:
+        rows = patches.rows_of(view, options.landmarks)
+        some = cen.train_networks(data.take(rows), k, options.steps, seed, checkpoint, before.take(rows))
+        networks, value = before.put(rows, some), np.load(confidences)
+        value[rows] = cen.correlation(some, test.take(rows), k, 1.0, WINDOWS[k])
     networks.save(path)
-    np.save(options.work / f"confidence_{k}_{view}.npy", value)
+    np.save(confidences, value)
     figures = {
         "correlation": round(float(value.mean()), 4),
         "areas": int(data.areas.shape[1]),
@@ -268,9 +276,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--start", type=Path, help="pack whose experts are trained on, one cycle, instead of new ones"
     )
+    parser.add_argument(
+        "--landmarks",
+        type=int,
+        nargs="+",
+        help="with --start: train the experts of these landmarks on, the others stay as they are, bit by bit",
+    )
     parser.add_argument("--epochs", type=int, default=VALIDATOR_EPOCHS)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
+    if options.landmarks is not None and options.start is None:
+        parser.error("--landmarks needs --start, the pack that has the other experts")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.work.mkdir(parents=True, exist_ok=True)
     for name in STAGES if options.command == "landmarks" else [options.command]:

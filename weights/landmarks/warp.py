@@ -13,7 +13,7 @@ from pyclnf.oracle.validator import warp_maps
 
 from .data import MIRROR_68
 from .patches import VIEW_YAW_DEGREES
-from .pdm import ShapeModel
+from .pdm import PARTED, ShapeModel, with_lip_gap
 
 Array = NDArray[np.float64]
 CROP = 60  # side of the network's input, as in OpenFace's validators
@@ -83,6 +83,7 @@ def standardised(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def view_warps(model: ShapeModel) -> tuple[PieceWiseWarp, PieceWiseWarp, PieceWiseWarp]:
-    """Warps of the three views."""
+    """Warps of the three views, onto a face whose lips are a little apart."""
+    model = with_lip_gap(model, PARTED)
     frontal, side = (make_warp(model, float(np.radians(yaw))) for yaw in VIEW_YAW_DEGREES[:2])
     return frontal, side, mirrored_warp(side)

@@ -7,8 +7,9 @@ import pytest
 
 pytest.importorskip("numba", reason="the training environment has numba and scikit-learn")
 pytest.importorskip("sklearn")
+from pyclnf.io import PDMFile
 from pyfaceau.prediction.files import AUModel
-from weights.au import carry
+from weights.au import carry, recentre
 from weights.au.labels import PRESENCES, is_calm
 from weights.au.regression import HOG_SIZE
 
@@ -49,6 +50,34 @@ def test_carried_model_gives_the_old_score_from_new_parameters(basis, dynamic):
     if dynamic:  # its constants go with the median
         before, after = before - before[0], after - after[0]
     np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_models_follow_a_mean_and_modes_that_change(basis, dynamic):
+    rng = np.random.default_rng(5)
+    spread = np.linspace(9.0, 1.0, MODES)
+    before = PDMFile(rng.normal(size=204) * 30, basis, spread)
+    turn = np.linalg.qr(rng.normal(size=(MODES, MODES)))[0]
+    moved = np.arange(1.0, MODES + 1)
+    after = PDMFile(before.mean + basis @ moved, basis @ turn, spread)
+    mapping = recentre.parameter_map(before, after)
+    hog, new = rng.normal(size=(20, HOG_SIZE)), rng.normal(size=(20, MODES))
+    old = (after.mean + new @ after.basis.T - before.mean) @ before.basis  # of the same shapes
+    model = _model("AU25", 6, dynamic)
+    wanted = _scores(model, _features(hog, old, basis))
+    found = _scores(carry.carried(model, mapping, basis), _features(hog, new, after.basis))
+    if dynamic:  # its constants go with the median
+        wanted, found = wanted - wanted[0], found - found[0]
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-6)
+
+
+def test_a_model_of_other_shapes_is_refused(basis):
+    before = PDMFile(np.zeros(204), basis, np.ones(MODES))
+    others = np.random.default_rng(6).normal(size=204)
+    with pytest.raises(ValueError, match="other shapes"):
+        recentre.parameter_map(before, PDMFile(others, basis, np.ones(MODES)))
+    with pytest.raises(ValueError, match="other shapes"):
+        recentre.parameter_map(before, PDMFile(before.mean, np.roll(basis, 1, axis=0), np.ones(MODES)))
 
 
 def test_parameter_map_finds_a_linear_relation():

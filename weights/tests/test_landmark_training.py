@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
 
 from pyclnf import CLNF
 from pyclnf.core.patch_experts import CENExperts
-from pyclnf.io import read_cen, read_early_termination, read_pdm
+from pyclnf.io import read_cen, read_early_termination, write_cen
 from pyclnf.models import OPEN_FOLDER
 from pyclnf.oracle import euler_to_matrix
 from pyfaceau.demo import DEMO_PORTRAIT
-from weights.landmarks import labels, pdm, prepare
+from weights.landmarks import labels, patches, pdm, prepare
 from weights.landmarks.data import MIRROR_68, split_of
 from weights.landmarks.early_termination import first_pass_scores
 from weights.landmarks.evaluate import landmark_error
 from weights.landmarks.fitting import PARAMETERS, Fitter
 from weights.landmarks.geometry import fit_pose, project, rotations_to_euler
 from weights.landmarks.sampling import FittedFaces, sample_areas
-from weights.landmarks.warp import CROP, make_warp, mirrored_warp, warp_face
+from weights.landmarks.warp import CROP, make_warp, mirrored_warp, view_warps, warp_face
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,13 @@ def model() -> pdm.ShapeModel:
     ]
     basis, _ = np.linalg.qr(np.stack([*rigid, mean.T.ravel(), *rng.normal(size=(3, 204))], axis=1))
     return pdm.ShapeModel(mean, basis[:, -3:], np.array([300.0, 100.0, 30.0]))
+
+
+@pytest.fixture(scope="module")
+def opened() -> pdm.ShapeModel:
+    """The open pack's shape model with a mouth that is a little open."""
+    model = pdm.ShapeModel.from_file(OPEN_FOLDER / "pdm_68_open.txt")
+    return pdm.with_lip_gap(model, 0.05)
 
 
 def test_mirroring_twice_is_the_identity():
@@ -66,6 +75,80 @@ def test_point_fit_recovers_local_shape(model: pdm.ShapeModel):
     np.testing.assert_allclose(project(model.shapes(found), scale, rotation, shift), seen, atol=0.05)
 
 
+@pytest.mark.parametrize("gap", [0.0, 0.06])
+def test_the_mean_can_be_moved_to_any_lip_gap(gap: float, opened: pdm.ShapeModel):
+    moved = pdm.with_lip_gap(opened, gap)
+    size = np.linalg.norm(opened.mean[45] - opened.mean[36])
+    for above, below in pdm.LIP_PAIRS:
+        assert moved.mean[below, 1] - moved.mean[above, 1] == pytest.approx(gap * size, abs=1e-9)
+    # the same shapes, the likeliest of those with that gap
+    local = np.linalg.lstsq(opened.basis, (moved.mean - opened.mean).T.reshape(-1), rcond=None)[0]
+    np.testing.assert_allclose(opened.shapes(local[None])[0], moved.mean, atol=1e-9)
+    rng = np.random.default_rng(0)
+    gaps = np.array([opened.basis[68 + b] - opened.basis[68 + a] for a, b in pdm.LIP_PAIRS])
+    others = rng.normal(size=(200, len(local)))
+    others -= others @ np.linalg.pinv(gaps) @ gaps  # moves that leave the gaps
+    cost = ((local + others) ** 2 / opened.eigenvalues).sum(axis=1)
+    assert (cost >= (local**2 / opened.eigenvalues).sum()).all()
+
+
+def test_a_model_at_rest_has_the_same_shapes_and_the_spread_about_its_own_mean(
+    opened: pdm.ShapeModel, monkeypatch: pytest.MonkeyPatch
+):
+    wide = pdm.at_rest(opened, 1.0)
+    monkeypatch.setattr(pdm, "OPENING_SHARE", 1.0)
+    rest = pdm.at_rest(opened, 1.0)
+    for model in (wide, rest):
+        np.testing.assert_allclose(model.mean, pdm.with_lip_gap(opened, 0.0).mean)
+        np.testing.assert_allclose(model.basis @ (model.basis.T @ opened.basis), opened.basis, atol=1e-5)
+        assert (np.diff(model.eigenvalues) <= 0).all()
+    local = np.random.default_rng(1).normal(size=(40_000, 34)) * np.sqrt(opened.eigenvalues)
+    shapes = (opened.mean - rest.mean).T.reshape(-1) + local @ opened.basis.T
+    about = (shapes @ rest.basis).T @ (shapes @ rest.basis) / len(shapes)
+    np.testing.assert_allclose(np.diag(about), rest.eigenvalues, rtol=0.05)
+    assert wide.eigenvalues.sum() > rest.eigenvalues.sum()
+    np.testing.assert_allclose(pdm.at_rest(opened, 8.0).eigenvalues, 8.0 * rest.eigenvalues)
+
+
+def test_shut_lips_have_warps_all_the_same(opened: pdm.ShapeModel):
+    for warp in view_warps(pdm.with_lip_gap(opened, 0.0)):
+        assert np.isfinite(warp.alpha).all()
+        assert np.abs(warp.alpha).max() < 1e3
+        assert {61, 62, 63, 65, 66, 67} <= set(warp.triangles.ravel().tolist())
+
+
+def test_rows_of_the_mouth_are_those_of_its_landmarks():
+    frontal, side = (patches.rows_of(view, range(48, 68)) for view in (0, 1))
+    assert side.tolist() == list(range(48, 68))
+    found = patches.experts_of(0)[frontal]
+    assert set(found) | set(MIRROR_68[found]) == set(range(48, 68))
+
+
+def test_networks_that_are_not_trained_on_stay_bit_by_bit(tmp_path):
+    pytest.importorskip("torch")
+    from weights.landmarks import cen, export
+
+    name = "patch_experts/cen_patches_0.25_open.dat"
+    export.read_networks(OPEN_FOLDER / name, 0, tmp_path)
+    networks = [cen.Networks.load(tmp_path / f"net_0_{view}.npz") for view in (0, 1)]
+    confidences = [np.load(tmp_path / f"confidence_0_{view}.npy") for view in (0, 1)]
+    same = tmp_path / "same.dat"
+    write_cen(same, export.cen_file(0, *networks, confidences), compact=True)
+    assert same.read_bytes() == (OPEN_FOLDER / name).read_bytes()
+    for view in (0, 1):
+        rows = patches.rows_of(view, range(48, 68))
+        part = networks[view].take(rows)
+        changed = cen.Networks(part.biases, (*part.weights[:-1], 0.5 * part.weights[-1]))
+        networks[view] = networks[view].put(rows, changed)
+    write_cen(same, export.cen_file(0, *networks, confidences), compact=True)
+    before, after = (read_cen(path).experts for path in (OPEN_FOLDER / name, same))
+    for view, landmark in itertools.product((0, 1), range(68)):
+        old, new = (experts[view][landmark].layers for experts in (before, after))
+        if old:
+            weights = [(a.weight, b.weight) for a, b in zip(old, new, strict=True)]
+            assert all(np.array_equal(a, b) for a, b in weights) == (landmark < 48)
+
+
 def test_a_person_keeps_its_part_of_the_split():
     parts = [split_of(f"Person_{k}") for k in range(2000)]
     assert [split_of(f"Person_{k}") for k in range(2000)] == parts
@@ -91,12 +174,7 @@ def test_areas_sample_the_image_bilinearly_and_are_black_outside():
 @pytest.fixture(scope="module")
 def fitter() -> Fitter:
     """The training's fitter on the files of the open pack."""
-    data = read_pdm(OPEN_FOLDER / "pdm_68_open.txt")
-    shape_model = pdm.ShapeModel(
-        data.mean.reshape(3, 68).T.astype(np.float64),
-        data.basis.astype(np.float64),
-        data.eigenvalues.astype(np.float64),
-    )
+    shape_model = pdm.ShapeModel.from_file(OPEN_FOLDER / "pdm_68_open.txt")
     names = [f"cen_patches_{scale:.2f}_open.dat" for scale in (0.25, 0.35, 0.5, 1.0)]
     experts = [CENExperts(read_cen(OPEN_FOLDER / "patch_experts" / name)) for name in names]
     return Fitter(shape_model, experts, read_early_termination(OPEN_FOLDER / "early_term_open.txt"))

@@ -39,6 +39,12 @@ def test_shape_model_is_symmetric_centred_and_life_sized(description: io.SubMode
     assert (pdm.eigenvalues > 0).all()
 
 
+def test_the_mean_face_has_its_mouth_shut(description: io.SubModelDescription):
+    x, y, _ = io.read_pdm(description.pdm).mean.reshape(3, 68)
+    np.testing.assert_allclose(y[[67, 66, 65]], y[[61, 62, 63]], atol=1e-3)
+    assert x[45] - x[36] > 80.0
+
+
 def test_every_pair_of_frontal_experts_is_stored_once(description: io.SubModelDescription):
     for path in description.cen:
         cen = io.read_cen(path)
