@@ -122,7 +122,7 @@ def train(
     """Train on eyes of which every round cuts new windows; returns the running average of the weights.
 
     A set that is named twice is cut twice. With `start`, the arrays of a trained network's file, training goes on from
-    there. A stopped run goes on at its `checkpoint`.
+    there. A stopped run goes on at its `checkpoint`, also towards another number of rounds.
     """
     torch.manual_seed(seed)
     net = EyeNet().to(memory_format=torch.channels_last)  # twice as fast on a processor
@@ -131,22 +131,13 @@ def train(
     average = torch.optim.swa_utils.AveragedModel(net, avg_fn=_averaged)
     noise = np.random.default_rng(seed).normal(size=NOISE_BANK).astype(np.float32)
     optimiser = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    steps = rounds * PASSES * (sum(map(len, scenes)) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, LEARNING_RATE, total_steps=steps + 1, pct_start=0.1
-    )
+    per_round = PASSES * (sum(map(len, scenes)) // BATCH)
     first = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        if state["rounds"] == rounds:
-            for name, part in (
-                ("net", net),
-                ("average", average),
-                ("optimiser", optimiser),
-                ("schedule", schedule),
-            ):
-                part.load_state_dict(state[name])
-            first = state["round"]
+        for name, part in (("net", net), ("average", average), ("optimiser", optimiser)):
+            part.load_state_dict(state[name])
+        first = state["round"]
     for k in range(first, rounds):
         rng = np.random.default_rng([seed, k])
         started, total, count = time.time(), 0.0, 0
@@ -159,10 +150,11 @@ def train(
                 x = torch.from_numpy(varied(new.windows[chosen], rng, noise))
                 heads, targets = torch.from_numpy(new.heads[chosen]), torch.from_numpy(new.targets[chosen])
                 loss = losses(net(x, heads), targets)
+                for group in optimiser.param_groups:
+                    group["lr"] = LEARNING_RATE * _rate((k * per_round + count) / (rounds * per_round))
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
-                schedule.step()
                 average.update_parameters(net)
                 total, count = total + float(loss.detach()), count + 1
         LOG.info(
@@ -172,13 +164,21 @@ def train(
             time.time() - started,
             cut,
         )
-        state = {"rounds": rounds, "round": k + 1, "net": net.state_dict(), "average": average.state_dict(),
-                 "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}  # fmt: skip
+        state = {"round": k + 1, "net": net.state_dict(), "average": average.state_dict(),
+                 "optimiser": optimiser.state_dict()}  # fmt: skip
         torch.save(state, checkpoint.with_suffix(".tmp"))
         checkpoint.with_suffix(".tmp").replace(checkpoint)
     kept: EyeNet = average.module
     kept.eval()
     return kept
+
+
+def _rate(done: float) -> float:
+    """Factor of the learning rate when so much of the training is done: a short rise, then half a cosine."""
+    rising = 0.08
+    return (
+        done / rising if done < rising else 0.5 + 0.5 * float(np.cos(np.pi * (done - rising) / (1 - rising)))
+    )
 
 
 def _averaged(kept: torch.Tensor, now: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:

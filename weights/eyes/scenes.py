@@ -163,7 +163,7 @@ def fresh_windows(scenes: Scenes, rng: np.random.Generator) -> EyeSet:
     rows = []
     for k in range(len(scenes)):
         finest = float(scenes.finest[k])
-        density = float(np.exp(rng.uniform(np.log(COARSEST), np.log(finest))))
+        density = float(np.exp(rng.uniform(np.log(min(COARSEST, finest)), np.log(finest))))
         if scenes.real[k] and rng.random() < AS_IT_IS:
             density = finest
         image, factor = camera_like(scenes.pictures[k].astype(np.float32), density, rng)

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -130,10 +131,15 @@ def _evaluate(options: argparse.Namespace) -> None:
     figures = {
         "drawn, within 20 degrees of head turn": float(error[turn <= 20].mean()),
         "drawn, beyond": float(error[turn > 20].mean()),
-        "by size, outer-eye distance below 60, 90, above, px (within 20 degrees; beyond)": [
+        "by size, outer-eye distance below 45, 60, 90, 130, above, px (within 20 degrees; beyond)": [
             float(error[(a <= size) & (size < b) & near].mean())
             for near in (turn <= 20, turn > 20)
-            for a, b in ((0, 60), (60, 90), (90, 999))
+            for a, b in pairwise((0, 45, 60, 90, 130, 999))
+        ],
+        "faces of at least 45, 60, 90, 130 px (within 20 degrees; beyond)": [
+            float(error[(size >= least) & near].mean())
+            for near in (turn <= 20, turn > 20)
+            for least in (45, 60, 90, 130)
         ],
         "by gaze within 10, 20, 30, beyond, degrees from the lens": [
             float(error[(a <= away) & (away < b)].mean()) for a, b in ((0, 10), (10, 20), (20, 30), (30, 90))
