@@ -38,6 +38,8 @@ SHAPE, LEVEL = (int(EXTENT[1] * DENSITY), int(EXTENT[0] * DENSITY)), 85.0
 NOISE = 0.8  # of the errors of place, size, roll and head in `dataset`
 SHUT_MM, HALF_OPEN_MM = 1.2, 3.0  # no gaze below the one; none by the iris of a real eye below the other
 AS_IT_IS = 0.5  # share of the windows of real eyes that show all the picture has
+#: Share of the windows of people who look into the lens in which that counts: with more, all real eyes look there.
+LENS_COUNTS = 0.2
 NO_EYE = 0.04  # share of windows of drawn eyes that a fit has placed beside the eye
 RIDGE = 1e-4
 
@@ -182,9 +184,12 @@ def fresh_windows(scenes: Scenes, rng: np.random.Generator) -> EyeSet:
         gaze = in_window(scenes.gaze[k].astype(np.float64), roll)
         shut = opening < SHUT_MM
         visible = float(there and not shut)
+        sure = bool(scenes.sure[k])
+        if sure and scenes.real[k] and rng.random() > LENS_COUNTS:
+            gaze, sure = np.full(2, np.nan), False
         target = target_of(
             points if there else None, at, axes, gaze if visible else None,
-            opening / DRAWN_MM if there else np.nan, visible if scenes.sure[k] or not there else np.nan,
+            opening / DRAWN_MM if there else np.nan, visible if sure or not there else np.nan,
         )  # fmt: skip
         view = in_window(-head[:, 2], roll) + rng.normal(0, NOISE * HEAD_NOISE, 2)
         rows.append((window, view, target, str(scenes.source[k])))

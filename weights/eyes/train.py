@@ -26,11 +26,11 @@ from .scenes import Scenes, drawn_scenes, fresh_windows, guessed_gaze, real_scen
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
-SEED, PICTURES, PAIRS, ROUNDS = 11, 30000, 600, 40
+SEED, PICTURES, PAIRS, ROUNDS = 11, 18000, 600, 56
 PIECE = 1000  # pictures of a file
 REAL_WINDOWS = 2  # of each real eye in a round, which has one of each drawn eye
-LENS_WINDOWS = 6  # of each eye that looks into the lens, for the last layer's rows of gaze
-LENS_SHARE = 1.0  # of real eyes that look into the lens, in the last layer's rows of gaze
+LENS_WINDOWS = 20  # of each eye that looks into the lens, for the last layer's rows of gaze
+LENS_SHARE = 0.2  # of real eyes that look into the lens, in the last layer's rows of gaze
 OUTER_EYE_MM = 90.0
 OWN_SHARE = 0.35  # of an eye's direction; the rest is that of both
 STAGES = ("draw", "real", "fit", "evaluate")
