@@ -26,7 +26,7 @@ from .scenes import Scenes, drawn_scenes, fresh_windows, guessed_gaze, real_scen
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
-SEED, PICTURES, PAIRS, ROUNDS = 11, 18000, 600, 56
+SEED, PICTURES, PAIRS, ROUNDS = 11, 18000, 600, 49
 PIECE = 1000  # pictures of a file
 REAL_WINDOWS = 2  # of each real eye in a round, which has one of each drawn eye
 LENS_WINDOWS = 20  # of each eye that looks into the lens, for the last layer's rows of gaze
