@@ -9,6 +9,7 @@ the gaze can be trusted. Everything is a handful of NumPy products.
 from __future__ import annotations
 
 import functools
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ._kernels import kernels
 from .errors import MissingModelError, ModelFileError
 from .geometry import euler_to_matrix
-from .image import Frame, part_of
+from .image import Frame, part_of, to_grey
 from .io.archive import read_archive
 from .open_arrays import EYES_FILE, beside
 
@@ -34,20 +36,17 @@ POINTS: Final = 28
 OUTPUTS: Final = 2 + 2 * POINTS + 2  # gaze, points, opening, logit of the confidence
 POINT_UNIT: Final = 10.0  # window px that a point's output of 1 means
 OPENING_UNIT: Final = 10.0  # mm that an opening's output of 1 means
+#: Side in px and stride of each convolution, and the picture (rows, columns) that the last one leaves.
+CONVOLUTIONS: Final = ((5, 2), (3, 2), (3, 1), (3, 1))
+LAST_PICTURE: Final = (2, 6)
 _SMALLEST_SPREAD = 1.0  # grey levels: a window flatter than this is not stretched
+_FINE_STEP = 1.6  # px of the picture to a window's px above which four samples are averaged
+_LEAST_CONFIDENCE = 1e-3
+_SCALES = (1e-3, 1e3)  # px a millimetre: what makes windows that can be cut out
+_BORDER = 512  # px by which a picture's border is repeated at most
 ARRAYS: Final = (
-    "conv1",
-    "bias1",
-    "conv2",
-    "bias2",
-    "conv3",
-    "bias3",
-    "dense1",
-    "offset1",
-    "dense2",
-    "offset2",
-    "centre",
-    "share",
+    *(f"{part}{k + 1}" for k in range(len(CONVOLUTIONS)) for part in ("conv", "bias")),
+    *("dense1", "offset1", "dense2", "offset2", "centre", "share"),
 )
 # Mirrored index of each of the 28 points: iris and lids run from the left over the top, the pupil from its lower left.
 MIRROR: Final[npt.NDArray[np.intp]] = np.array(
@@ -118,45 +117,47 @@ def eye_frames(landmarks: npt.ArrayLike, scale: float, head: Float64Array) -> Ey
 
 
 def sample_windows(image: Frame, frames: EyeFrames) -> Float32Array:
-    """Bilinear windows (2, 32, 48) of a grey or BGR image; what lies outside it repeats its border.
+    """Windows (n, 32, 48) of a grey or BGR image, 8-bit; what lies outside it repeats its border.
 
-    Where the picture has much finer pixels than the window, four samples are averaged for each.
+    Bilinear on OpenCV's grid of 1/32 px. Where the picture has much finer pixels than the window, four samples are
+    averaged for each.
     """
-    step = float(np.linalg.norm(frames.axes[0][:, 0]))
-    fine = 1 if step < 1.6 else 2
-    rows, cols = WINDOW
-    y = (np.arange(rows * fine) + 0.5) / fine - rows / 2
-    x = (np.arange(cols * fine) + 0.5) / fine - cols / 2
-    # positions (2, rows, cols) of both coordinates
-    at = [
-        frames.centres[:, k, None, None]
-        + frames.axes[:, k, 0, None, None] * x[None, None, :]
-        + frames.axes[:, k, 1, None, None] * y[None, :, None]
-        for k in (0, 1)
-    ]
-    height, width = image.shape[:2]
-    px, py = np.clip(at[0], 0, width - 1.001), np.clip(at[1], 0, height - 1.001)
-    x0, y0 = max(int(px.min()), 0), max(int(py.min()), 0)
-    part = part_of(image, x0, y0, min(int(px.max()) + 2, width), min(int(py.max()) + 2, height))
-    if part.ndim == 3:  # ITU-R BT.601 luma of BGR, as the landmarks' grey
-        part = (
-            part[..., 0] * np.float32(0.114)
-            + part[..., 1] * np.float32(0.587)
-            + part[..., 2] * np.float32(0.299)
-        )
-    flat = np.ascontiguousarray(part, np.float32).ravel()
-    stride = part.shape[1]
-    px, py = px - x0, py - y0
-    ix, iy = px.astype(np.int64), py.astype(np.int64)
-    fx, fy = (px - ix).astype(np.float32), (py - iy).astype(np.float32)
-    index = iy * stride + ix
-    right, below = int(stride > 1), stride * int(part.shape[0] > 1)
-    top = flat[index] * (1 - fx) + flat[index + right] * fx
-    bottom = flat[index + below] * (1 - fx) + flat[index + below + right] * fx
-    out = top * (1 - fy) + bottom * fy
+    first = frames.axes[0]
+    fine = 1 if math.hypot(first[0, 0], first[1, 0]) < _FINE_STEP else 2
+    rows, cols = WINDOW[0] * fine, WINDOW[1] * fine
+    axes = frames.axes / fine
+    corner = np.array([(1 - cols) / 2, (1 - rows) / 2])
+    reach = np.abs(axes) @ -corner
+    part, x0, y0 = _surroundings(
+        image, (frames.centres - reach).min(axis=0) - 1, (frames.centres + reach).max(axis=0) + 2
+    )
+    grey = to_grey(part)[:, :, None]
+    start = frames.centres + axes @ corner - np.array([x0, y0])
+    inverse = np.concatenate([axes, start[:, :, None]], axis=2)
+    out = np.array(
+        [kernels.warp_inverse_u8(grey, matrix, cols, rows)[:, :, 0] for matrix in inverse], np.float32
+    )
     if fine == 2:
-        out = out.reshape(2, rows, 2, cols, 2).mean(axis=(2, 4))
-    return np.asarray(out, np.float32)
+        out = out[:, ::2, ::2] + out[:, 1::2, ::2] + out[:, ::2, 1::2] + out[:, 1::2, 1::2]
+        out *= np.float32(0.25)
+    return out
+
+
+def _surroundings(
+    image: Frame, low: Float64Array, high: Float64Array
+) -> tuple[npt.NDArray[np.uint8], int, int]:
+    """Part of an image around a box, x and y, with its border repeated where the box sticks out; its first pixel."""
+    (height, width), (left, top), (right, bottom) = image.shape[:2], low.tolist(), high.tolist()
+    x0, y0 = (min(max(int(v), 0), n - 1) for v, n in ((left, width), (top, height)))
+    x1, y1 = (max(min(int(v) + 1, n), k + 1) for v, n, k in ((right, width, x0), (bottom, height, y0)))
+    part = part_of(image, x0, y0, x1, y1)
+    if left >= 0 and top >= 0 and right < width and bottom < height:
+        return part, x0, y0
+    before = [min(max(k - math.floor(v), 0), _BORDER) for k, v in ((y0, top), (x0, left))]
+    after = [min(max(int(v) + 1 - k, 0), _BORDER) for k, v in ((y1, bottom), (x1, right))]
+    sides = list(zip(before, after, strict=True))
+    padded = np.pad(part, [*sides, *[(0, 0)] * (part.ndim - 2)], mode="edge")
+    return padded, x0 - before[1], y0 - before[0]
 
 
 def standardised(windows: Float32Array) -> Float32Array:
@@ -181,11 +182,10 @@ class OpenEyes:
     Parameters
     ----------
     arrays : mapping of str to ndarray
-        Convolutions ``conv1`` (12, 25), ``conv2`` (24, 108), ``conv3`` (32, 216) with rows ordered channel,
-        row, column; dense layers
-        ``dense1`` and ``dense2``; their biases; ``centre`` (2,), the gaze that a window of an eye that looks
-        into the lens
-        gives on average; ``share`` (), how much of an eye's direction is its own.
+        Convolutions ``conv1`` (a, 25), ``conv2`` (b, 9 a), ``conv3`` (c, 9 b), ``conv4`` (d, 9 c) with columns
+        ordered channel, row, column; dense layers ``dense1`` (12 d + 2, k) and ``dense2`` (k, 60); their biases;
+        ``centre`` (2,), the gaze that a window of an eye that looks into the lens gives on average; ``share`` (),
+        how much of an eye's direction is its own.
 
     Raises
     ------
@@ -201,20 +201,26 @@ class OpenEyes:
         if any(not np.isfinite(a).all() for a in self._arrays.values()):
             raise ValueError("the eye network has numbers that are not finite")
         a = self._arrays
-        flat = 4 * 8 * len(a["conv3"])
-        shapes = {
-            "conv1": (len(a["conv1"]), 25), "conv2": (len(a["conv2"]), 9 * len(a["conv1"])),
-            "conv3": (len(a["conv3"]), 9 * len(a["conv2"])), "bias1": (len(a["conv1"]),), "bias2": (len(a["conv2"]),),
-            "bias3": (len(a["conv3"]),), "dense1": (flat + 2, len(a["offset1"])),
-            "dense2": (len(a["offset1"]), OUTPUTS), "offset2": (OUTPUTS,), "centre": (2,), "share": (),
-        }  # fmt: skip
+        shapes: dict[str, tuple[int, ...]] = {"centre": (2,), "share": ()}
+        inputs = 1
+        for k, (side, _) in enumerate(CONVOLUTIONS, start=1):
+            width = a[f"bias{k}"].size
+            shapes[f"conv{k}"], shapes[f"bias{k}"] = (width, inputs * side * side), (width,)
+            inputs = width
+        pixels = LAST_PICTURE[0] * LAST_PICTURE[1]
+        hidden = a["offset1"].size
+        shapes["dense1"], shapes["offset1"] = (pixels * inputs + 2, hidden), (hidden,)
+        shapes["dense2"], shapes["offset2"] = (hidden, OUTPUTS), (OUTPUTS,)
         for name, shape in shapes.items():
             if a[name].shape != shape:
                 raise ValueError(f"the eye network's {name} is {a[name].shape}, not {shape}")
-        self._kernels = [_by_pixel(a[f"conv{k}"], size) for k, size in ((1, 5), (2, 3), (3, 3))]
+        self._kernels = [
+            (_by_pixel(a[f"conv{k}"], side), a[f"bias{k}"], side, step)
+            for k, (side, step) in enumerate(CONVOLUTIONS, start=1)
+        ]
         # the file has the first dense layer's rows by channel, then pixel
-        dense = a["dense1"][:-2].reshape(len(a["conv3"]), -1, len(a["offset1"]))
-        self._dense = np.ascontiguousarray(dense.transpose(1, 0, 2)).reshape(flat, -1)
+        dense = a["dense1"][:-2].reshape(inputs, pixels, -1)
+        self._dense = np.ascontiguousarray(dense.transpose(1, 0, 2)).reshape(pixels * inputs, -1)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> OpenEyes:
@@ -237,10 +243,9 @@ class OpenEyes:
         """Values (n, k) of the layer before the last."""
         a = self._arrays
         x = standardised(windows)[..., None]
-        x = _convolved(x, self._kernels[0], a["bias1"], 5, 2)
-        x = _convolved(x, self._kernels[1], a["bias2"], 3, 2)
-        x = _convolved(x, self._kernels[2], a["bias3"], 3, 1)
-        flat = x.reshape(len(x), -1) @ self._dense + heads @ a["dense1"][-2:] + a["offset1"]
+        for kernel, bias, side, step in self._kernels:
+            x = _convolved(x, kernel, bias, side, step)
+        flat = kernels.sgemm(x.reshape(len(x), -1), self._dense) + heads @ a["dense1"][-2:] + a["offset1"]
         return np.asarray(np.maximum(flat, 0), np.float32)
 
     def __call__(
@@ -264,7 +269,7 @@ class OpenEyes:
         """
         pose = np.asarray(params_global, np.float64)
         head = euler_to_matrix(pose[1:4]) if head is None else head
-        frames = eye_frames(landmarks, max(float(pose[0]), 1e-3), head)
+        frames = eye_frames(landmarks, min(max(float(pose[0]), _SCALES[0]), _SCALES[1]), head)
         out = self.outputs(sample_windows(image, frames), head_inputs(head, frames.roll)).astype(np.float64)
         confidence = 1.0 / (1.0 + np.exp(-np.clip(out[:, -1], -30, 30)))
         directions = joint_directions(
@@ -378,11 +383,15 @@ def _turn_to(ray: Float64Array) -> Float64Array:
 
 
 def joint_directions(gaze: Float64Array, confidence: Float64Array, share: float) -> Float64Array:
-    """Mix unit vectors (2, 3) from both windows' outputs (2, 2), the left mirrored; ``share`` of each is its own."""
+    """Mix unit vectors (2, 3) from both windows' outputs (2, 2), the left mirrored; ``share`` of each is its own.
+
+    Both together are weighted by the odds of the confidence, which grow with the inverse of the error's variance.
+    """
     flat = np.clip(gaze * np.array([[-1.0, 1.0], [1.0, 1.0]]), -0.95, 0.95)
     z = -np.sqrt(np.maximum(1.0 - (flat**2).sum(axis=1), 0.05))
     each = np.column_stack([flat, z])
-    weight = (confidence + 1e-3) / (confidence + 1e-3).sum()
+    odds = (confidence + _LEAST_CONFIDENCE) / (1.0 - confidence + _LEAST_CONFIDENCE)
+    weight = odds / odds.sum()
     both = weight @ each
     # an eye that cannot be trusted takes over what the other sees
     own = share * 2 * np.minimum(weight, 0.5)
@@ -408,6 +417,7 @@ def _convolved(
         x, (n, h, w, size, size * channels), (along[0], step * along[1], step * along[2], along[1], x.itemsize),
         writeable=False,
     )  # fmt: skip
-    out = rows.reshape(n * h * w, size * size * channels) @ weight
+    # the kernel's product: NumPy's wakes a thread a core for these, which then wait for work in loops
+    out = kernels.sgemm(rows.reshape(n * h * w, size * size * channels), weight)
     out += bias
     return np.asarray(np.maximum(out, 0, out=out).reshape(n, h, w, -1))

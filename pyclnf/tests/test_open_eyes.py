@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from pyclnf.open_eyes import MIRROR, OUTPUTS, OpenEyes, eye_frames, joint_direct
 def arrays() -> dict[str, np.ndarray]:
     """A small random network."""
     rng = np.random.default_rng(0)
-    a, b, c, hidden = 3, 4, 5, 7
+    a, b, c, d, hidden = 3, 4, 5, 6, 7
     shapes = {
         "conv1": (a, 25), "bias1": (a,), "conv2": (b, 9 * a), "bias2": (b,), "conv3": (c, 9 * b), "bias3": (c,),
-        "dense1": (32 * c + 2, hidden), "offset1": (hidden,), "dense2": (hidden, OUTPUTS), "offset2": (OUTPUTS,),
-        "centre": (2,), "share": (),
+        "conv4": (d, 9 * c), "bias4": (d,), "dense1": (12 * d + 2, hidden), "offset1": (hidden,),
+        "dense2": (hidden, OUTPUTS), "offset2": (OUTPUTS,), "centre": (2,), "share": (),
     }  # fmt: skip
     return {name: np.asarray(rng.normal(0, 0.2, shape), np.float32) for name, shape in shapes.items()}
 
@@ -51,14 +52,14 @@ def _slow_convolution(
     return np.maximum(out, 0)
 
 
-def test_network_is_three_convolutions_and_two_dense_layers(arrays):
+def test_network_is_four_convolutions_and_two_dense_layers(arrays):
     rng = np.random.default_rng(1)
     windows = rng.uniform(0, 255, (2, 32, 48)).astype(np.float32)
     heads = rng.normal(0, 0.3, (2, 2)).astype(np.float32)
     x = windows.astype(np.float64)
     x = (x - x.mean(axis=(1, 2), keepdims=True)) / x.std(axis=(1, 2), keepdims=True)
     x = x[:, None]
-    for k, (size, step) in enumerate(((5, 2), (3, 2), (3, 1)), start=1):
+    for k, (size, step) in enumerate(((5, 2), (3, 2), (3, 1), (3, 1)), start=1):
         x = _slow_convolution(x, arrays[f"conv{k}"], arrays[f"bias{k}"], size, step)
     flat = np.concatenate([x.reshape(2, -1), heads], axis=1)
     hidden = np.maximum(flat @ arrays["dense1"] + arrays["offset1"], 0)
@@ -80,15 +81,39 @@ def test_windows_are_bilinear_samples_along_the_heads_roll(face):
             at[..., 1].astype(np.float32),
             cv2.INTER_LINEAR,
         )
-        np.testing.assert_allclose(windows[side], expected, atol=1.5)  # OpenCV rounds places to 1/32 px
+        np.testing.assert_allclose(windows[side], expected, atol=1.5)  # grey levels and 1/32 px are whole
+
+
+@pytest.mark.parametrize("offset", [(-45.0, 0.0), (55.0, -70.0), (0.0, 75.0)])
+@pytest.mark.parametrize("scale", [1.0, 3.0])
+def test_border_of_the_picture_is_repeated(face, offset, scale):
+    rng = np.random.default_rng(8)
+    image = cv2.GaussianBlur(rng.integers(0, 255, (160, 200)).astype(np.uint8), (0, 0), 2)
+    inside = np.pad(image, 200, mode="edge")
+    points = face + np.array(offset)
+    here, there = (
+        eye_frames(p, scale, euler_to_matrix(np.array([0, 0, 0.1]))) for p in (points, points + 200)
+    )
+    np.testing.assert_array_equal(sample_windows(image, here), sample_windows(inside, there))
+
+
+def test_window_of_a_senseless_size_takes_little_memory(face):
+    image = np.full((160, 200), 90, np.uint8)
+    tracemalloc.start()
+    try:
+        windows = sample_windows(image, eye_frames(face, 1e7, np.eye(3)))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+    assert windows.shape == (2, 32, 48)
 
 
 def test_colour_is_seen_as_grey(face):
     rng = np.random.default_rng(3)
     colour = rng.integers(0, 255, (160, 200, 3)).astype(np.uint8)
     frames = eye_frames(face, 1.0, np.eye(3))
-    grey = cv2.cvtColor(colour.astype(np.float32), cv2.COLOR_BGR2GRAY)
-    np.testing.assert_allclose(sample_windows(colour, frames), sample_windows(grey, frames), atol=0.01)
+    grey = cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY)
+    np.testing.assert_allclose(sample_windows(colour, frames), sample_windows(grey, frames), atol=1.0)
 
 
 def test_fine_pictures_are_averaged(face):
@@ -116,11 +141,12 @@ def test_mirrored_face_looks_the_other_way(arrays, face):
     flipped[[36, 39, 42, 45]] = face[[45, 42, 39, 36]]
     flipped[:, 0] = 199 - flipped[:, 0]
     there = eyes(image[:, ::-1].copy(), flipped, np.array([1.0, 0.1, -0.3, -0.05, 99, 80]))
-    np.testing.assert_allclose(there.directions[::-1] * [-1, 1, 1], here.directions, atol=1e-4)
-    np.testing.assert_allclose(there.opening[::-1], here.opening, atol=1e-3)
+    # grey levels and 1/32 px, to which windows are rounded, are not mirrored exactly
+    np.testing.assert_allclose(there.directions[::-1] * [-1, 1, 1], here.directions, atol=3e-3)
+    np.testing.assert_allclose(there.opening[::-1], here.opening, atol=0.03)
     points = there.landmarks[::-1][:, MIRROR].astype(np.float64)
     points[..., 0] = 199 - points[..., 0]
-    np.testing.assert_allclose(points, here.landmarks, atol=0.01)
+    np.testing.assert_allclose(points, here.landmarks, atol=0.05)
 
 
 def test_mirroring_points_twice_is_the_identity():
@@ -132,6 +158,12 @@ def test_eye_without_confidence_takes_over_the_others_direction():
     sure = joint_directions(gaze, np.array([0.0, 1.0]), 0.5)
     np.testing.assert_allclose(sure[0], sure[1], atol=0.01)
     np.testing.assert_allclose(sure[1, :2], [0.2, -0.1], atol=0.01)
+
+
+def test_surer_eye_counts_for_more_than_its_share_of_confidence():
+    gaze = np.array([[0.0, 0.0], [0.2, 0.0]])
+    mixed = joint_directions(gaze, np.array([0.5, 0.9]), 0.0)
+    np.testing.assert_allclose(mixed[:, 0], 0.18, atol=0.002)  # odds of 1 and 9
 
 
 def test_file_is_read_back(arrays, tmp_path):

@@ -200,8 +200,9 @@ _DESCRIPTIONS = (
 def _eyes() -> bytes:
     rng = np.random.default_rng(0)
     shapes: dict[str, tuple[int, ...]] = {
-        "conv1": (1, 25), "conv2": (1, 9), "conv3": (1, 9), "bias1": (1,), "bias2": (1,), "bias3": (1,),
-        "dense1": (34, 2), "offset1": (2,), "dense2": (2, 60), "offset2": (60,), "centre": (2,), "share": (),
+        "conv1": (1, 25), "conv2": (1, 9), "conv3": (1, 9), "conv4": (1, 9),
+        "bias1": (1,), "bias2": (1,), "bias3": (1,), "bias4": (1,),
+        "dense1": (14, 2), "offset1": (2,), "dense2": (2, 60), "offset2": (60,), "centre": (2,), "share": (),
     }  # fmt: skip
     stream = io.BytesIO()
     np.savez(stream, **{name: rng.normal(size=shape).astype(np.float16) for name, shape in shapes.items()})

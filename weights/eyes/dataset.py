@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from pyclnf import CLNF
 from pyclnf.clnf import load_model as load_landmarks
 from pyclnf.geometry import euler_to_matrix
+from pyclnf.image import to_grey
 from pyclnf.open_eyes import (
+    CORNERS,
     MIRROR,
     OPENING_UNIT,
     POINT_UNIT,
@@ -31,7 +33,7 @@ from pyclnf.open_eyes import (
 from pyclnf.open_head import HeadAnatomy
 from pyclnf.pose import Camera, head_pose
 from pymtcnn import MTCNN
-from weights.landmarks.data import centred, load_keypoints
+from weights.landmarks.data import centred, load_keypoints, split_mask
 from weights.landmarks.labels import named_points
 from weights.landmarks.london import LondonSet, load_london, resized
 from weights.landmarks.pdm import ShapeModel
@@ -47,7 +49,7 @@ F64 = NDArray[np.float64]
 #: Corner to corner the drawn eye is 28.0 mm and the shape model's 25.7 mm.
 DRAWN_MM = 28.0 / 25.7
 UNSEEN_SKINS = ("f02", "f05", "m03", "m11")
-WINDOWS_OF_PICTURE = 6
+LONDON_SIZES = (45.0, 70.0, 110.0)  # px between the outer eye corners
 #: px a millimetre of the shape model: faces of 30 to 250 px between the outer eye corners.
 FINEST, COARSEST = 2.8, 0.34
 PLACE_NOISE_MM, SIZE_NOISE, ROLL_NOISE, HEAD_NOISE = 1.1, 0.06, 0.05, 0.07
@@ -81,6 +83,11 @@ class EyeSet:
         return EyeSet(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
     @classmethod
+    def joined(cls, sets: Sequence[EyeSet]) -> EyeSet:
+        """Put sets one after the other."""
+        return cls(*(np.concatenate([getattr(s, name) for s in sets]) for name in cls.__dataclass_fields__))
+
+    @classmethod
     def load(cls, path: Path) -> EyeSet:
         """Read a set written by `save`."""
         with np.load(path, allow_pickle=False) as stored:
@@ -97,20 +104,20 @@ class EyeSet:
 
 
 def window_of(
-    image: NDArray[np.generic], centre: F64, scale: float, roll: float, mirrored: bool
+    image: NDArray[np.uint8], centre: F64, scale: float, roll: float, mirrored: bool
 ) -> tuple[F32, F64, F64]:
     """One window (32, 48) as the product cuts it out, and its frame (centre, axes)."""
     step = scale * WINDOW_WIDTH / WINDOW[1]
     cos, sin = np.cos(roll) * step, np.sin(roll) * step
     sign = -1.0 if mirrored else 1.0
     axes = np.array([[sign * cos, -sin], [sign * sin, cos]])
-    frames = EyeFrames(np.stack([centre, centre]), np.stack([axes, axes]), roll)
-    return sample_windows(image, frames)[1], centre, axes
+    return sample_windows(image, EyeFrames(centre[None], axes[None], roll))[0], centre, axes
 
 
-def _target(
+def target_of(
     points: F64 | None, centre: F64, axes: F64, gaze: F64 | None, opening: float, there: float
 ) -> F64:
+    """Targets (60,) of a window with this frame: gaze in the window, points px of the picture, opening in mm."""
     out = np.full(2 + 2 * POINTS + 2, np.nan)
     if gaze is not None:
         out[:2] = gaze
@@ -120,7 +127,7 @@ def _target(
     return out
 
 
-def camera_like(picture: F32, density: float, rng: np.random.Generator) -> tuple[F32, F64]:
+def camera_like(picture: F32, density: float, rng: np.random.Generator) -> tuple[NDArray[np.uint8], F64]:
     """Picture at ``density`` px a millimetre with softness, noise, exposure and JPEG; returns size factors (2,) too."""
     factor = density / DENSITY * DRAWN_MM**-1 if density < DENSITY else 1.0
     height, width = picture.shape
@@ -139,45 +146,7 @@ def camera_like(picture: F32, density: float, rng: np.random.Generator) -> tuple
     if rng.random() < 0.4:
         _, packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))])
         out = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
-    return out.astype(np.float32), np.array([size[0] / width, size[1] / height])
-
-
-def drawn_eyes(
-    parts: EyeParts, count: int, seed: int, skins: list[str], windows: int = WINDOWS_OF_PICTURE
-) -> EyeSet:
-    """Draw ``count`` eyes with ``windows`` windows each; a few windows show no eye."""
-    renderer = EyeRenderer(parts)
-    rng = np.random.default_rng(seed)
-    rows = []
-    for _ in range(count):
-        scene = random_scene(parts, skins, rng)
-        eye = renderer.draw(scene, rng)
-        head = euler_to_matrix(np.array(scene.head))
-        for _ in range(windows):
-            density = float(np.exp(rng.uniform(np.log(COARSEST), np.log(FINEST))))
-            image, factor = camera_like(eye.picture, density, rng)
-            points, corners = (eye.points + 0.5) * factor - 0.5, (eye.corners + 0.5) * factor - 0.5
-            scale = DENSITY * float(factor.mean()) * DRAWN_MM * float(np.exp(rng.normal(0, SIZE_NOISE)))
-            centre = corners.mean(axis=0) + rng.normal(0, PLACE_NOISE_MM, 2) * scale
-            there = 1.0
-            if rng.random() < 0.04:  # a fit that has lost the eye
-                centre = centre + rng.choice([-1, 1], 2) * rng.uniform(9, 16, 2) * scale
-                there = 0.0
-            roll = float(np.arctan2(head[1, 0], head[0, 0]) + rng.normal(0, ROLL_NOISE))
-            window, at, axes = window_of(image, centre, scale, roll, False)
-            forward = -head[:, 2]
-            cos, sin = np.cos(roll), np.sin(roll)
-            turned = [
-                np.array([cos * v[0] + sin * v[1], -sin * v[0] + cos * v[1]]) for v in (forward, scene.gaze)
-            ]
-            known = there > 0
-            shut = eye.opening < 1.2
-            target = _target(
-                points if known else None, at, axes, turned[1] if known and not shut else None,
-                eye.opening / DRAWN_MM if known else np.nan, there * (not shut),
-            )  # fmt: skip
-            rows.append((window, turned[0] + rng.normal(0, HEAD_NOISE, 2), target, scene.skin))
-    return EyeSet.of(rows)
+    return out, np.array([size[0] / width, size[1] / height])
 
 
 def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tuple[EyeSet, F64, F64, F64]:
@@ -210,10 +179,8 @@ def drawn_pairs(parts: EyeParts, count: int, seed: int, skins: list[str]) -> tup
             matrix = euler_to_matrix(np.array(turn))
             roll = float(np.arctan2(matrix[1, 0], matrix[0, 0]))
             window, at, axes = window_of(image, centre, scale, roll, False)
-            forward = -matrix[:, 2]
-            cos, sin = np.cos(roll), np.sin(roll)
-            view = [np.array([cos * v[0] + sin * v[1], -sin * v[0] + cos * v[1]]) for v in (forward, gaze)]
-            target = _target(
+            view = [in_window(v, roll) for v in (-matrix[:, 2], gaze)]
+            target = target_of(
                 (eye.points + 0.5) * factor - 0.5, at, axes, view[1], eye.opening / DRAWN_MM, 1.0
             )
             rows.append((window, view[0] + rng.normal(0, HEAD_NOISE / 2, 2), target, scene.skin))
@@ -255,28 +222,39 @@ def seen_head(anatomy: HeadAnatomy, points: F64, scale: float, euler: F64) -> F6
     return euler_to_matrix(pose[3:] if np.isfinite(pose).all() else euler)
 
 
-def real_eyes(
-    data: Path, model: ShapeModel, anatomy: HeadAnatomy, london: Path | None, part: str, seed: int
-) -> EyeSet:
-    """Cut out eyes of the crops of a part; for ``train`` also of the London people, who look into the lens.
+@dataclass(frozen=True)
+class RealFace:
+    """A face of the training material: 8-bit grey picture, 68 points, px a millimetre, head (3, 3), MediaPipe's eyes.
 
-    MediaPipe's irises and lids are their points.
+    Attributes
+    ----------
+    seen : (2, 28, 2) px, image left first; pupils are NaN
+    lens : whether the person looks into the lens
     """
-    rng = np.random.default_rng(seed)
+
+    image: NDArray[np.uint8]
+    points: F64
+    scale: float
+    head: F64
+    seen: F64
+    lens: bool
+    source: str
+
+
+def real_faces(
+    data: Path, model: ShapeModel, anatomy: HeadAnatomy, london: Path | None, part: str
+) -> Iterator[RealFace]:
+    """Faces of the crops of a part; for ``train`` also of the London people, who look into the lens."""
     faces = load_keypoints(data / "keypoints")
     labels, mapping = make_labels(faces)
-    from weights.landmarks.data import split_mask
-
     chosen = np.flatnonzero(labels.trusted & split_mask(faces.persons, part))
-    rows: list[tuple[F32, F64, F64, str]] = []
     fits = fitted_faces(model, labels.fused[chosen])
     for k, index in enumerate(chosen):
-        image = faces.grey(int(index)).astype(np.float32)
         head = seen_head(anatomy, labels.fused[index], fits.scale[k], fits.euler[k])
-        rows += _both(image, labels.fused[index], fits.scale[k], head,
-                      mesh_eye_points(faces.mediapipe[index]), None, str(faces.persons[index]), rng)  # fmt: skip
+        yield RealFace(faces.grey(int(index)), labels.fused[index], float(fits.scale[k]), head,
+                       mesh_eye_points(faces.mediapipe[index]), False, str(faces.persons[index]))  # fmt: skip
     if part != "train" or london is None:
-        return EyeSet.of(rows)
+        return
     people = load_london(data / "london")
     with np.load(london, allow_pickle=False) as stored:
         at = {str(name): i for i, name in enumerate(stored["names"])}
@@ -286,15 +264,23 @@ def real_eyes(
             mesh = meshes[at[f"{person}_{'smiling' if smiling else 'neutral'}.jpg"]]
             points = mapping(mesh[None])[0]
             now = float(np.linalg.norm(points[45] - points[36]))
-            for size in (45.0, 70.0, 110.0):
+            for size in LONDON_SIZES:
                 image, flat = resized(
                     people.image(person, smiling), np.concatenate([points, mesh[:, :2]]), now, size
                 )
-                grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
                 fit = fitted_faces(model, flat[None, :68])
-                seen = mesh_eye_points(np.column_stack([flat[68:], mesh[:, 2]]))
                 head = seen_head(anatomy, flat[:68], fit.scale[0], fit.euler[0])
-                rows += _both(grey, flat[:68], fit.scale[0], head, seen, np.zeros(2), f"london_{person}", rng)
+                seen = mesh_eye_points(np.column_stack([flat[68:], mesh[:, 2]]))
+                yield RealFace(to_grey(image), flat[:68], float(fit.scale[0]), head, seen, True,
+                               f"london_{person}")  # fmt: skip
+
+
+def real_eyes(data: Path, model: ShapeModel, anatomy: HeadAnatomy, part: str, seed: int) -> EyeSet:
+    """Cut out eyes of the crops of a part as they are; MediaPipe's irises and lids are their points."""
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[F32, F64, F64, str]] = []
+    for face in real_faces(data, model, anatomy, None, part):
+        rows += _both(face, rng)
     return EyeSet.of(rows)
 
 
@@ -318,36 +304,31 @@ def lens_outputs(eyes: OpenEyes, london: LondonSet, people: Sequence[str]) -> F6
     return np.array(found)
 
 
-def _both(
-    image: F32,
-    points: F64,
-    scale: float,
-    head: F64,
-    seen: F64,
-    gaze: F64 | None,
-    source: str,
-    rng: np.random.Generator,
-) -> list[tuple[F32, F64, F64, str]]:
-    roll = float(np.arctan2(head[1, 0], head[0, 0]))
-    forward = -head[:, 2]
-    x = np.cos(roll) * forward[0] + np.sin(roll) * forward[1]
-    y = -np.sin(roll) * forward[0] + np.cos(roll) * forward[1]
+def _both(face: RealFace, rng: np.random.Generator) -> list[tuple[F32, F64, F64, str]]:
+    roll = float(np.arctan2(face.head[1, 0], face.head[0, 0]))
+    x, y = in_window(-face.head[:, 2], roll)
     rows = []
-    for side, (a, b) in enumerate(((36, 39), (42, 45))):
+    for side, (a, b) in enumerate(CORNERS):
         mirrored = side == 0
-        centre = (points[a] + points[b]) / 2 + rng.normal(0, PLACE_NOISE_MM, 2) * scale
+        centre = (face.points[a] + face.points[b]) / 2 + rng.normal(0, PLACE_NOISE_MM, 2) * face.scale
         window, at, axes = window_of(
-            image,
+            face.image,
             centre,
-            scale * float(np.exp(rng.normal(0, SIZE_NOISE))),
+            face.scale * float(np.exp(rng.normal(0, SIZE_NOISE))),
             roll + rng.normal(0, ROLL_NOISE),
             mirrored,
         )
-        placed = seen[side][MIRROR] if mirrored else seen[side]
-        opening = float(np.linalg.norm(seen[side][11] - seen[side][17])) / scale
-        target = _target(placed, at, axes, gaze, opening, 1.0)
-        if gaze is None:
-            target[-1] = np.nan  # whether the gaze can be seen is not known
+        placed = face.seen[side][MIRROR] if mirrored else face.seen[side]
+        opening = float(np.linalg.norm(face.seen[side][11] - face.seen[side][17])) / face.scale
+        target = target_of(placed, at, axes, None, opening, 1.0)
+        target[-1] = np.nan  # whether the gaze can be seen is not known
         view = np.array([-x if mirrored else x, y]) + rng.normal(0, HEAD_NOISE / 2, 2)
-        rows.append((window, view, target, source))
+        rows.append((window, view, target, face.source))
     return rows
+
+
+def in_window(direction: F64, roll: float) -> F64:
+    """Turn a direction's x and y by the roll of a window that is not mirrored."""
+    cos, sin = np.cos(roll), np.sin(roll)
+    x, y = direction[:2]
+    return np.array([cos * x + sin * y, -sin * x + cos * y])

@@ -11,13 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from pyclnf.open_eyes import OUTPUTS, OpenEyes, joint_directions, standardised
+from pyclnf.open_eyes import CONVOLUTIONS, LAST_PICTURE, OUTPUTS, OpenEyes, joint_directions, standardised
 
 from .dataset import F64, EyeSet
+from .scenes import Scenes, fresh_windows
 
 LOG = logging.getLogger(__name__)
-CHANNELS, HIDDEN = (16, 32, 32), 160
-LEARNING_RATE, WEIGHT_DECAY, BATCH = 2e-3, 2e-3, 192
+CHANNELS, HIDDEN = (32, 64, 64, 64), 256
+LEARNING_RATE, WEIGHT_DECAY, BATCH = 2e-3, 1e-2, 256
+PASSES = 3  # over the windows of a round, each time under other light
+AVERAGED_STEPS = 1000.0  # over which the weights that are kept are averaged, at most
 START_NOISE = 0.02  # of the weights of units that a network which is trained on has not had before
 #: Weights of the parts of the loss: gaze, points, opening, confidence.
 GAZE, POINTS, OPENING, CONFIDENCE = 30.0, 8.0, 4.0, 0.15
@@ -25,26 +28,33 @@ NOISE_BANK = 1 << 21  # normal values that are drawn once
 FAR_OFF = 0.2  # sine of an angle beyond which a window hardly counts when the last layer is solved anew
 TRUSTED_DEGREES = 12.0  # a gaze within this counts as seen
 PUPIL_WEIGHT = 0.3  # pupils are often too small or too dark to see
+GUESS_WEIGHT = 0.3  # of a gaze that was guessed from points
+GAZE_BEND = 0.03  # sine of an angle around which the loss of gaze turns from squares to angles
 
 
 class EyeNet(torch.nn.Module):  # type: ignore[misc,unused-ignore]
-    """Three convolutions and two dense layers; the head's direction joins before the first dense one."""
+    """Convolutions and two dense layers; the head's direction joins before the first dense one."""
 
     def __init__(self) -> None:
         super().__init__()
-        a, b, c = CHANNELS
-        self.conv1, self.conv2, self.conv3 = (
-            torch.nn.Conv2d(1, a, 5, 2), torch.nn.Conv2d(a, b, 3, 2), torch.nn.Conv2d(b, c, 3),
-        )  # fmt: skip
-        self.dense1, self.dense2 = torch.nn.Linear(c * 32 + 2, HIDDEN), torch.nn.Linear(HIDDEN, OUTPUTS)
-        self.dropout = torch.nn.Dropout(0.1)
+        widths = (1, *CHANNELS)
+        self.convolutions = torch.nn.ModuleList(
+            torch.nn.Conv2d(widths[k], widths[k + 1], side, step)
+            for k, (side, step) in enumerate(CONVOLUTIONS)
+        )
+        flat = CHANNELS[-1] * LAST_PICTURE[0] * LAST_PICTURE[1]
+        self.dense1, self.dense2 = torch.nn.Linear(flat + 2, HIDDEN), torch.nn.Linear(HIDDEN, OUTPUTS)
+        for layer in self.convolutions:
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            torch.nn.init.zeros_(layer.bias)
 
     def forward(self, x: torch.Tensor, head: torch.Tensor) -> torch.Tensor:
         """Compute outputs (n, 60) of standardised windows (n, 32, 48) and head directions (n, 2)."""
-        x = torch.relu(self.conv1(x[:, None]))
-        x = torch.relu(self.conv3(torch.relu(self.conv2(x))))
-        x = self.dropout(torch.cat([x.flatten(1), head], dim=1))
-        return torch.as_tensor(self.dense2(torch.relu(self.dense1(x))))
+        x = x[:, None]
+        for layer in self.convolutions:
+            x = torch.relu(layer(x))
+        hidden = torch.relu(self.dense1(torch.cat([x.flatten(1), head], dim=1)))
+        return torch.as_tensor(self.dense2(hidden))
 
 
 def _weights() -> torch.Tensor:
@@ -63,7 +73,11 @@ def losses(out: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         error = functional.smooth_l1_loss(out[:, columns], clean[:, columns], reduction="none", beta=0.1)
         return (error * mask).sum() / mask.sum().clamp_min(1.0)
 
-    gaze = part(slice(0, 2))
+    seen = known[:, 0] & known[:, 1]
+    # without a word on whether there is an eye to see, the gaze was guessed
+    trust = seen.float() * torch.where(known[:, -1], 1.0, GUESS_WEIGHT)
+    bent = torch.sqrt((out[:, :2] - clean[:, :2]).square().sum(dim=1) + GAZE_BEND**2) - GAZE_BEND
+    gaze = (bent * trust).sum() / trust.sum().clamp_min(1.0)
     points = part(slice(2, -2), _weights())
     opening = part(slice(-2, -1))
     off = (out[:, :2] - clean[:, :2]).detach().norm(dim=1)
@@ -78,19 +92,18 @@ def losses(out: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 def start_from(net: EyeNet, arrays: dict[str, NDArray[np.generic]]) -> None:
     """Give a network the weights of a trained one that is as wide or narrower; its outputs stay what they were."""
-    before = [len(np.asarray(arrays[f"conv{k}"])) for k in (1, 2, 3)]
-    sides = (5, 3, 3)
+    pixels = LAST_PICTURE[0] * LAST_PICTURE[1]
+    inputs = 1
     with torch.no_grad():
-        for k, inputs in zip((1, 2, 3), (1, before[0], before[1]), strict=True):
-            layer = getattr(net, f"conv{k}")
-            side = sides[k - 1]
+        for k, (layer, (side, _)) in enumerate(zip(net.convolutions, CONVOLUTIONS, strict=True), start=1):
             weight = np.asarray(arrays[f"conv{k}"], np.float32).reshape(-1, inputs, side, side)
             layer.weight[: len(weight), inputs:] = 0.0
             layer.weight[: len(weight), :inputs] = torch.from_numpy(weight)
             layer.bias[: len(weight)] = torch.from_numpy(np.asarray(arrays[f"bias{k}"], np.float32))
+            inputs = len(weight)
         dense = np.asarray(arrays["dense1"], np.float32)
         hidden = dense.shape[1]
-        rows = torch.cat([torch.arange(before[2] * 32), torch.tensor([-2, -1])]) % net.dense1.in_features
+        rows = torch.cat([torch.arange(inputs * pixels), torch.tensor([-2, -1])]) % net.dense1.in_features
         net.dense1.weight[:hidden] = 0.0
         net.dense1.weight[:hidden, rows] = torch.from_numpy(dense.T.copy())
         net.dense1.bias[:hidden] = torch.from_numpy(np.asarray(arrays["offset1"], np.float32))
@@ -100,67 +113,77 @@ def start_from(net: EyeNet, arrays: dict[str, NDArray[np.generic]]) -> None:
 
 
 def train(
-    sets: list[EyeSet],
-    shares: list[float],
-    epochs: int,
+    scenes: list[Scenes],
+    rounds: int,
     seed: int,
     checkpoint: Path,
     start: dict[str, NDArray[np.generic]] | None = None,
 ) -> EyeNet:
-    """Train on several sets, of which an epoch takes the given shares (1 = every window once).
+    """Train on eyes of which every round cuts new windows; returns the running average of the weights.
 
-    With `start`, the arrays of a trained network's file, training goes on from there.
+    A set that is named twice is cut twice. With `start`, the arrays of a trained network's file, training goes on from
+    there. A stopped run goes on at its `checkpoint`, also towards another number of rounds.
     """
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    windows = np.concatenate([s.windows for s in sets])
-    heads, targets = (
-        torch.from_numpy(np.concatenate([getattr(s, name) for s in sets])) for name in ("heads", "targets")
-    )
-    starts = np.cumsum([0, *(len(s.windows) for s in sets)])
-    per_epoch = sum(round(share * len(s.windows)) for s, share in zip(sets, shares, strict=True))
-    net = EyeNet()
+    net = EyeNet().to(memory_format=torch.channels_last)  # twice as fast on a processor
     if start is not None:
         start_from(net, start)
-    noise = rng.normal(size=NOISE_BANK).astype(np.float32)
+    average = torch.optim.swa_utils.AveragedModel(net, avg_fn=_averaged)
+    noise = np.random.default_rng(seed).normal(size=NOISE_BANK).astype(np.float32)
     optimiser = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    steps = epochs * (per_epoch // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, LEARNING_RATE, total_steps=steps + 1, pct_start=0.15
-    )
+    per_round = PASSES * (sum(map(len, scenes)) // BATCH)
     first = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        if state["epochs"] == epochs:
-            net.load_state_dict(state["net"])
-            optimiser.load_state_dict(state["optimiser"])
-            schedule.load_state_dict(state["schedule"])
-            first = state["epoch"]
-    for epoch in range(first, epochs):
-        net.train()
+        for name, part in (("net", net), ("average", average), ("optimiser", optimiser)):
+            part.load_state_dict(state[name])
+        first = state["round"]
+    for k in range(first, rounds):
+        rng = np.random.default_rng([seed, k])
         started, total, count = time.time(), 0.0, 0
-        picks = [
-            start + rng.permutation(len(s.windows))[: round(share * len(s.windows))]
-            if share <= 1 else start + rng.integers(0, len(s.windows), round(share * len(s.windows)))
-            for s, share, start in zip(sets, shares, starts, strict=False)
-        ]  # fmt: skip
-        order = rng.permutation(np.concatenate(picks))
-        for at in range(0, len(order) // BATCH * BATCH, BATCH):
-            chosen = order[at : at + BATCH]
-            x = torch.from_numpy(varied(windows[chosen], rng, noise))
-            loss = losses(net(x, heads[chosen]), targets[chosen])
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total, count = total + float(loss.detach()), count + 1
-        LOG.info("eyes epoch %d: loss %.4f (%.0f s)", epoch, total / max(count, 1), time.time() - started)
-        state = {"epochs": epochs, "epoch": epoch + 1, "net": net.state_dict(),
-                 "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}  # fmt: skip
+        new = EyeSet.joined([fresh_windows(s, rng) for s in scenes])
+        cut = time.time() - started
+        for _ in range(PASSES):
+            order = rng.permutation(len(new.windows))
+            for at in range(0, len(order) // BATCH * BATCH, BATCH):
+                chosen = order[at : at + BATCH]
+                x = torch.from_numpy(varied(new.windows[chosen], rng, noise))
+                heads, targets = torch.from_numpy(new.heads[chosen]), torch.from_numpy(new.targets[chosen])
+                loss = losses(net(x, heads), targets)
+                for group in optimiser.param_groups:
+                    group["lr"] = LEARNING_RATE * _rate((k * per_round + count) / (rounds * per_round))
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                average.update_parameters(net)
+                total, count = total + float(loss.detach()), count + 1
+        LOG.info(
+            "eyes round %d: loss %.4f (%.0f s, windows %.0f s)",
+            k,
+            total / max(count, 1),
+            time.time() - started,
+            cut,
+        )
+        state = {"round": k + 1, "net": net.state_dict(), "average": average.state_dict(),
+                 "optimiser": optimiser.state_dict()}  # fmt: skip
         torch.save(state, checkpoint.with_suffix(".tmp"))
         checkpoint.with_suffix(".tmp").replace(checkpoint)
-    net.eval()
-    return net
+    kept: EyeNet = average.module
+    kept.eval()
+    return kept
+
+
+def _rate(done: float) -> float:
+    """Factor of the learning rate when so much of the training is done: a short rise, then half a cosine."""
+    rising = 0.08
+    return (
+        done / rising if done < rising else 0.5 + 0.5 * float(np.cos(np.pi * (done - rising) / (1 - rising)))
+    )
+
+
+def _averaged(kept: torch.Tensor, now: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+    """Move an average over the last tenth of the steps so far, up to a limit, by one step."""
+    return kept + (now - kept) / min(1.0 + float(count) / 10, AVERAGED_STEPS)
 
 
 def refitted(
@@ -216,9 +239,8 @@ def varied(
 def arrays_of(net: EyeNet, centre: F64, share: float) -> dict[str, NDArray[np.float16]]:
     """Return the network's arrays as the product reads them, in half precision."""
     out = {"centre": np.asarray(centre), "share": np.asarray(share)}
-    for k in (1, 2, 3):
-        layer = getattr(net, f"conv{k}")
-        out[f"conv{k}"] = layer.weight.detach().numpy().reshape(len(layer.weight), -1)
+    for k, layer in enumerate(net.convolutions, start=1):
+        out[f"conv{k}"] = layer.weight.detach().contiguous().numpy().reshape(len(layer.weight), -1)
         out[f"bias{k}"] = layer.bias.detach().numpy()
     for k in (1, 2):
         layer = getattr(net, f"dense{k}")

@@ -33,6 +33,7 @@ class EyeScene:
     closing : 0 as the shape has it, 1 shut; negative wide open
     follow : how much of the eye's turn up or down the upper lid goes along with
     squint : how far the lower lid is raised, as a share of the opening
+    other_skin, other_share : a second skin and how much of the first it takes the place of
     iris_size, pupil_size : factors
     light : directions (k, 3) and strengths (k,), ambient part
     """
@@ -55,6 +56,8 @@ class EyeScene:
     glints: int
     follow: float
     squint: float
+    other_skin: str = ""
+    other_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,9 @@ class EyeRenderer:
     def _colour(self, scene: EyeScene, values: F32, owner: Ints, rng: np.random.Generator) -> F32:
         parts = self._parts
         gaze_down = float(np.clip((euler_matrix(*scene.head).T @ scene.gaze)[1] * 2.2 + scene.closing, 0, 1))
-        skin = parts.skins[scene.skin] * (1 - gaze_down) + parts.skins_down[scene.skin] * gaze_down
+        skin = self._skin(scene.skin, gaze_down)
+        if scene.other_share > 0:
+            skin = skin + scene.other_share * (self._skin(scene.other_skin, gaze_down) - skin)
         iris = parts.irises[scene.iris]
         offset = values[..., :2] - 0.5
         radius = np.linalg.norm(offset, axis=2)
@@ -203,6 +208,12 @@ class EyeRenderer:
         on_ball = np.where(white, on_ball * scene.sclera, on_ball * 1.1)
         colour = np.where(is_ball, on_ball * 0.8, on_skin * scene.brightness) * values[..., 2]
         return np.where(owner >= 0, colour, rng.uniform(10, 200)).astype(np.float32)
+
+    def _skin(self, name: str, gaze_down: float) -> F32:
+        parts = self._parts
+        return np.asarray(
+            parts.skins[name] * (1 - gaze_down) + parts.skins_down[name] * gaze_down, np.float32
+        )
 
     def _points(self, scene: EyeScene, ball: F64, upper: F64, lower: F64, corners: F64) -> F64:
         """Place 28 points, camera's frame: iris from the left over the top, lids likewise, pupil from lower left."""

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,17 @@ from pyclnf.open_head import HeadAnatomy
 from weights.landmarks.london import load_london
 from weights.landmarks.prepare import load_model, london_people
 
-from .dataset import UNSEEN_SKINS, EyeSet, drawn_eyes, drawn_pairs, lens_outputs, real_eyes
+from .dataset import UNSEEN_SKINS, EyeSet, drawn_pairs, lens_outputs, real_eyes, real_faces
 from .mesh import load_parts
+from .scenes import Scenes, drawn_scenes, fresh_windows, guessed_gaze, real_scenes
 
 LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
-SEED, PICTURES, PAIRS, EPOCHS = 11, 23000, 600, 26
-#: How often an epoch takes each window of drawn eyes, and of real ones.
-SHARES = (1.0, 1.0)
-LENS_SHARE = 1.0  # of real eyes that look into the lens, in the last layer's rows of gaze
+SEED, PICTURES, PAIRS, ROUNDS = 11, 18000, 600, 49
+PIECE = 1000  # pictures of a file
+REAL_WINDOWS = 2  # of each real eye in a round, which has one of each drawn eye
+LENS_WINDOWS = 20  # of each eye that looks into the lens, for the last layer's rows of gaze
+LENS_SHARE = 0.2  # of real eyes that look into the lens, in the last layer's rows of gaze
 OUTER_EYE_MM = 90.0
 OWN_SHARE = 0.35  # of an eye's direction; the rest is that of both
 STAGES = ("draw", "real", "fit", "evaluate")
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--start", type=Path, help="file of a network that is trained on; it may be narrower")
     parser.add_argument("--pictures", type=int, default=PICTURES)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="in which every eye is cut out anew")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
     options = parser.parse_args(arguments)
@@ -62,11 +65,10 @@ def _draw(options: argparse.Namespace) -> None:
     parts = load_parts(options.data / "unityeyes2")
     skins = [name for name in parts.skins if name not in UNSEEN_SKINS]
     # in pieces, so that a stopped run goes on where it was
-    piece = 1000
-    for k in range(-(-options.pictures // piece)):
-        path = options.work / f"eyes_drawn_{k:02d}.npz"
+    for k in range(-(-options.pictures // PIECE)):
+        path = options.work / f"eyes_scenes_{k:02d}.npz"
         if not path.exists():
-            drawn_eyes(parts, piece, SEED + k, skins).save(path)
+            drawn_scenes(parts, PIECE, SEED + k, skins).save(path)
             LOG.info("piece %d", k)
     pairs, gaze, heads, sizes = drawn_pairs(parts, PAIRS, SEED - 1, list(UNSEEN_SKINS))
     pairs.save(options.work / "eyes_pairs.npz")
@@ -76,10 +78,9 @@ def _draw(options: argparse.Namespace) -> None:
 def _real(options: argparse.Namespace) -> None:
     model = load_model(options.work / "pdm.npz")
     anatomy = HeadAnatomy.from_file(options.out.with_name(HEAD_FILE))
-    for part in ("train", "validation"):
-        real_eyes(options.data, model, anatomy, options.london, part, SEED).save(
-            options.work / f"eyes_{part}.npz"
-        )
+    faces = real_faces(options.data, model, anatomy, options.london, "train")
+    real_scenes(faces).save(options.work / "eyes_real.npz")
+    real_eyes(options.data, model, anatomy, "validation", SEED).save(options.work / "eyes_validation.npz")
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -88,13 +89,17 @@ def _fit(options: argparse.Namespace) -> None:
     from .net import arrays_of, refitted, train
 
     torch.set_num_threads(options.threads)
-    pieces = [EyeSet.load(path) for path in sorted(options.work.glob("eyes_drawn_*.npz"))]
-    drawn = EyeSet(*(np.concatenate([getattr(p, f) for p in pieces]) for f in EyeSet.__dataclass_fields__))
-    real = EyeSet.load(options.work / "eyes_train.npz")
+    drawn = Scenes.load(sorted(options.work.glob("eyes_scenes_*.npz")))
+    real, error = guessed_gaze(drawn, Scenes.load([options.work / "eyes_real.npz"]))
+    LOG.info("%d drawn eyes, %d real; gaze guessed from points: %s for the lens",
+             len(drawn), len(real), np.sqrt((error**2).mean(axis=0)))  # fmt: skip
     start = None if options.start is None else read_archive(options.start, ARRAYS)
-    net = train([drawn, real], list(SHARES), options.epochs, SEED, options.work / "eyes.pt", start)
-    lens = real.part(np.char.startswith(real.source, "london"))
-    arrays = refitted(arrays_of(net, np.zeros(2), OWN_SHARE), drawn, lens, LENS_SHARE)
+    net = train([drawn, *[real] * REAL_WINDOWS], options.rounds, SEED, options.work / "eyes.pt", start)
+    rng = np.random.default_rng(SEED)
+    into_lens = real.part(real.sure)
+    lens = EyeSet.joined([fresh_windows(into_lens, rng) for _ in range(LENS_WINDOWS)])
+    lens = lens.part(lens.targets[:, -1] > 0)
+    arrays = refitted(arrays_of(net, np.zeros(2), OWN_SHARE), fresh_windows(drawn, rng), lens, LENS_SHARE)
     # what an eye that looks into the lens gives: the eye's line of sight is not its axis
     seen = lens_outputs(OpenEyes(arrays), load_london(options.data / "london"), london_people("train"))
     arrays["centre"] = np.median(seen, axis=0).astype(np.float16)
@@ -126,10 +131,15 @@ def _evaluate(options: argparse.Namespace) -> None:
     figures = {
         "drawn, within 20 degrees of head turn": float(error[turn <= 20].mean()),
         "drawn, beyond": float(error[turn > 20].mean()),
-        "by size, outer-eye distance below 60, 90, above, px (within 20 degrees; beyond)": [
+        "by size, outer-eye distance below 45, 60, 90, 130, above, px (within 20 degrees; beyond)": [
             float(error[(a <= size) & (size < b) & near].mean())
             for near in (turn <= 20, turn > 20)
-            for a, b in ((0, 60), (60, 90), (90, 999))
+            for a, b in pairwise((0, 45, 60, 90, 130, 999))
+        ],
+        "faces of at least 45, 60, 90, 130 px (within 20 degrees; beyond)": [
+            float(error[(size >= least) & near].mean())
+            for near in (turn <= 20, turn > 20)
+            for least in (45, 60, 90, 130)
         ],
         "by gaze within 10, 20, 30, beyond, degrees from the lens": [
             float(error[(a <= away) & (away < b)].mean()) for a, b in ((0, 10), (10, 20), (20, 30), (30, 90))

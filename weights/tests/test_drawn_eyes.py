@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from weights.eyes import dataset, mesh, render
+from weights.eyes import dataset, mesh, render, scenes
 from weights.render.fit import euler_matrix
 
 SHARED = Path(os.environ.get("PYFACEAU_SHARED", Path(__file__).resolve().parents[3] / "shared"))
@@ -102,18 +102,69 @@ def test_turned_head_turns_corners_but_not_the_gaze(renderer, scene):
 def test_window_targets_lie_on_the_drawn_points(renderer, scene):
     eye = _drawn(renderer, scene)
     centre = eye.corners.mean(axis=0)
-    window, at, axes = dataset.window_of(eye.picture, centre, render.DENSITY * dataset.DRAWN_MM, 0.1, False)
-    target = dataset._target(eye.points, at, axes, None, 8.0, 1.0)[2:-2].reshape(-1, 2) * dataset.POINT_UNIT
+    picture = np.clip(eye.picture, 0, 255).astype(np.uint8)
+    window, at, axes = dataset.window_of(picture, centre, render.DENSITY * dataset.DRAWN_MM, 0.1, False)
+    target = dataset.target_of(eye.points, at, axes, None, 8.0, 1.0)[2:-2].reshape(-1, 2) * dataset.POINT_UNIT
     middle = np.array([23.5, 15.5])
     x, y = np.round(target[20:].mean(axis=0) + middle).astype(int)
     assert window[y, x] < 0.3 * np.median(window)
 
 
-def test_drawing_is_the_same_for_the_same_seed(renderer):
-    one, two = (dataset.drawn_eyes(renderer._parts, 3, 5, ["m01", "f01"]) for _ in range(2))
-    np.testing.assert_array_equal(one.windows, two.windows)
-    np.testing.assert_array_equal(one.targets, two.targets)
-    assert one.windows.shape == (3 * dataset.WINDOWS_OF_PICTURE, 32, 48)
+def test_drawing_and_cutting_are_the_same_for_the_same_seed(renderer):
+    one, two = (scenes.drawn_scenes(renderer._parts, 3, 5, ["m01", "f01"]) for _ in range(2))
+    np.testing.assert_array_equal(one.pictures, two.pictures)
+    here, there = (scenes.fresh_windows(s, np.random.default_rng(2)) for s in (one, two))
+    np.testing.assert_array_equal(here.windows, there.windows)
+    np.testing.assert_array_equal(here.targets, there.targets)
+    assert here.windows.shape == (3, 32, 48)
+
+
+def test_skins_are_mixed(renderer, scene):
+    first, other, between = (
+        _drawn(renderer, replace(scene, **change)).picture
+        for change in (
+            {"skin": "m01"},
+            {"skin": "f01"},
+            {"skin": "m01", "other_skin": "f01", "other_share": 0.5},
+        )
+    )
+    np.testing.assert_allclose(between, (first + other) / 2, atol=0.01)
+
+
+def test_every_cut_of_a_scene_is_labelled_where_its_pupil_is(renderer, scene):
+    eye = _drawn(renderer, scene)
+    picture = np.clip(eye.picture, 0, 255).astype(np.uint8)
+    one = scenes.Scenes(
+        picture[None], eye.points[None], eye.corners[None], np.array([eye.opening]),
+        scene.gaze[None], np.eye(3)[None], np.array([dataset.FINEST]), np.array([True]), np.array([False]),
+        np.array(["m01"]),
+    )  # fmt: skip
+    found = []
+    for seed in range(30):
+        cut = scenes.fresh_windows(one, np.random.default_rng(seed))
+        if cut.targets[0, -1] > 0:
+            points = cut.targets[0, 2:-2].reshape(-1, 2) * dataset.POINT_UNIT + np.array([23.5, 15.5])
+            x, y = np.round(points[20:].mean(axis=0)).astype(int)
+            found.append(float(cut.windows[0, y, x]) / np.median(cut.windows))
+    assert len(found) > 20
+    assert np.mean(found) < 0.6
+
+
+def test_gaze_is_guessed_from_points(renderer):
+    drawn = scenes.drawn_scenes(renderer._parts, 300, 6, ["m01", "f01"])
+    parts = np.arange(300) % 3 > 0
+    seen = drawn.part(~parts)
+    unknown = replace(
+        seen, gaze=np.full_like(seen.gaze, np.nan), sure=np.arange(len(seen)) < 0, real=~seen.real
+    )
+    lens = replace(seen.part(np.arange(len(seen)) < 1), gaze=np.array([[0.0, 0, -1]], np.float32))
+    guessed, _ = scenes.guessed_gaze(drawn.part(parts), scenes.Scenes.joined([unknown, lens]))
+    open_eyes = seen.openings > scenes.HALF_OPEN_MM
+    cosine = (guessed.gaze[: len(seen)] * seen.gaze).sum(axis=1)[open_eyes]
+    shift = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    assert np.isnan(guessed.gaze[: len(seen)][~open_eyes]).all()
+    # the one person who looks into the lens does not, which moves all by as much; the spread is what counts
+    assert shift.std() < 8
 
 
 def test_even_gaze_is_not_drawn_towards_the_lens(renderer):
@@ -128,3 +179,27 @@ def test_eye_turned_by_a_gaze_looks_along_it():
     for _ in range(20):
         gaze = euler_matrix(rng.uniform(-0.5, 0.5), rng.uniform(-0.6, 0.6), 0) @ np.array([0.0, 0, -1])
         np.testing.assert_allclose(render._turned(np.array([[0.0, 0, -1]]), gaze)[0], gaze, atol=1e-12)
+
+
+def test_both_real_eyes_become_right_ones_with_their_points():
+    image = np.full((120, 160), 180, np.uint8)
+    irises = {0: (52, 61), 1: (112, 59)}
+    face = np.zeros((68, 2))
+    face[[36, 39, 42, 45]] = [[40, 60], [66, 60], [94, 60], [120, 60]]
+    seen = np.zeros((2, 28, 2))
+    for side, (x, y) in irises.items():
+        image[y - 3 : y + 4, x - 3 : x + 4] = 20
+        angles = np.pi - np.arange(8) * np.pi / 4
+        seen[side, :8] = np.array([x, y]) + 3 * np.column_stack([np.cos(angles), -np.sin(angles)])
+        seen[side, 11], seen[side, 17] = (x, y - 4), (x, y + 4)
+    turn = euler_matrix(0.0, 0.3, 0.0)
+    both = scenes.real_scenes([dataset.RealFace(image, face, 1.0, turn, seen, True, "someone")])
+    for picture, points in zip(both.pictures, both.points, strict=True):
+        x, y = np.round(points[:8].mean(axis=0)).astype(int)
+        assert picture[y - 5 : y + 6, x - 5 : x + 6].max() < 40
+        assert points[0, 0] < points[4, 0]
+    np.testing.assert_allclose(both.corners[0], both.corners[1], atol=1e-4)
+    assert (both.corners[:, 0, 0] < both.corners[:, 1, 0]).all()
+    np.testing.assert_allclose(both.heads[0][0, 2], -both.heads[1][0, 2], atol=1e-6)
+    np.testing.assert_allclose(both.openings, 8 * dataset.DRAWN_MM, rtol=1e-6)
+    np.testing.assert_allclose(both.gaze, [[0, 0, -1]] * 2)
