@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import ModelFileError
 from .atomic import atomic_write
-from .reader import Reader
+from .reader import LARGEST, Reader
 from .regular import open_regular
 
 # OpenCV's one-channel type codes. 7 is CV_16F, which OpenFace itself never writes: our compact packs do.
@@ -88,9 +88,9 @@ class BinaryReader(Reader):
         return int(struct.unpack_from("<i", self._data, self._take(4, what))[0])
 
     def f64(self, what: str = "a number", *, finite: bool = True) -> float:
-        """Read one double; NaN and infinity are refused unless ``finite=False``."""
+        """Read one double; what is not finite as float32 is refused unless ``finite=False``."""
         value = float(struct.unpack_from("<d", self._data, self._take(8, what))[0])
-        if finite and not np.isfinite(value):
+        if finite and not abs(value) <= LARGEST:
             raise self.error(f"{what} is {value}", self.offset - 8)
         return value
 
@@ -99,9 +99,9 @@ class BinaryReader(Reader):
         return self._array(np.dtype("<f4"), n, what)
 
     def f64s(self, n: int, what: str = "float64 values") -> npt.NDArray[np.float64]:
-        """Read `n` finite float64 values."""
+        """Read `n` float64 values that are finite as float32 too."""
         values = self._array(np.dtype("<f8"), n, what)
-        if not np.isfinite(values).all():
+        if not (np.abs(values) <= LARGEST).all():
             raise self.error(f"{what} are not all finite", self.offset - values.nbytes)
         return values
 

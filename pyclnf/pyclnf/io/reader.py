@@ -10,6 +10,7 @@ from typing import TypeVar
 from ..errors import ModelFileError
 
 _Kind = TypeVar("_Kind")
+LARGEST = 3.4028234663852886e38  # of float32, in which models compute
 
 
 class Reader(ABC):
