@@ -311,12 +311,13 @@ class ReadAhead:
     source : FrameSource
         What to read; closed together with this object.
     depth : int
-        Most frames to hold.
+        Most frames to hold; with 0 there is no other thread, and each is decoded when it is asked for.
     """
 
     def __init__(self, source: FrameSource, depth: int = READ_AHEAD) -> None:
-        if depth < 1:
-            raise ValueError(f"depth must be at least 1, got {depth}")
+        if depth < 0:
+            raise ValueError(f"depth must not be negative, got {depth}")
+        self._depth = depth
         self._source = source
         self.name = source.name
         self.fps = source.fps
@@ -335,6 +336,9 @@ class ReadAhead:
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames in order; an error of the source is raised where it would have been."""
+        if self._depth == 0:
+            yield from self._source
+            return
         if self._thread.ident is None and not self._stop.is_set():
             self._thread.start()
         while not self._stop.is_set():
@@ -395,7 +399,7 @@ def open_video(path: str | os.PathLike[str], depth: int = READ_AHEAD, rotate: in
     path : path-like
         Video file or folder.
     depth : int
-        Most frames to decode ahead.
+        Most frames to decode ahead; with 0 decoding takes turns with what is done to the frames.
     rotate : {0, 90, 180, 270}
         Degrees by which each frame is turned clockwise.
 

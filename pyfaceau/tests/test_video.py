@@ -214,9 +214,19 @@ def test_what_is_no_image_is_refused_with_its_kind(image, error, message):
         as_bgr(image)
 
 
-def test_depth_must_be_positive(clip):
-    with pytest.raises(ValueError, match="at least 1"):
-        ReadAhead(VideoFile(clip), 0)
+def test_depth_must_not_be_negative(clip):
+    with pytest.raises(ValueError, match="not be negative"):
+        ReadAhead(VideoFile(clip), -1)
+
+
+def test_without_depth_frames_are_the_same_and_there_is_no_thread(clip):
+    with open_video(clip) as ahead:
+        expected = [(f.number, f.timestamp, f.image.tobytes()) for f in ahead]
+    before = threading.active_count()
+    with open_video(clip, depth=0) as source:
+        found = [(f.number, f.timestamp, f.image.tobytes(), threading.active_count()) for f in source]
+    assert [f[:3] for f in found] == expected
+    assert {f[3] for f in found} == {before}
 
 
 def test_sequences_of_the_reference_material_have_the_reference_number_of_frames(shared):

@@ -26,7 +26,7 @@ from ..inputs import check_sequence
 from ..output import write_table
 from ..provenance import instruction_sets, versions
 from ..rotation import rotation_of
-from ..video import open_video
+from ..video import READ_AHEAD, open_video
 from .attempt import Attempt
 from .job import Identity, Job, Outcome, Setup, VideoOutcome, fingerprint, identify
 from .manifest import BatchVideo
@@ -185,8 +185,9 @@ def _take_in(
     max_frames: int | None,
 ) -> None:
     """Analyse files as parts of a run, from where its checkpoint stands, saving now and then."""
-    if task.setup.options.n_threads == 1:
-        run.overlaps = False  # one core a worker: the others are for other workers
+    ahead = READ_AHEAD
+    if task.setup.options.n_threads == 1:  # one core a worker: the others are for other workers
+        run.overlaps, ahead = False, 0
     save = attempt.checkpoint(name)
     known = run.frames_done
     for number in range(max(len(run.parts) - 1, 0), len(paths)):
@@ -197,7 +198,7 @@ def _take_in(
             else:
                 check_sequence(Path(path))
                 turn = rotation_of(run.engine, Path(path), task.setup.rotate)
-            with open_video(path, rotate=turn) as opened:
+            with open_video(path, ahead, turn) as opened:
 
                 def before(
                     given: int, path: str = path, number: int = number, total: int = opened.n_frames or 0
