@@ -206,7 +206,7 @@ def test_results_of_other_versions_are_told(videos, options, tmp_path, caplog):
     connection.execute("UPDATE videos SET made_with = '{}'")
     connection.commit()
     connection.close()
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="pyfaceau"):
         run_batch(videos[:1], tmp_path, options)
     assert "1 of 1 results were made with other versions than this machine's" in caplog.text
     assert "other instruction sets" in caplog.text

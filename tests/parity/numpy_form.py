@@ -13,7 +13,9 @@ import numpy as np
 from table import Row
 
 FRAMES = 24
-LANDMARKS, INTENSITIES = 0.025, 0.022  # px, units: what two builds of the C++ differ by on average
+# px, units: what two builds of the C++ differ by on average. Few were compared, and with other kernels of OpenBLAS this
+# form alone differs from 0.019 to 0.026 units from the compiled one, so half as much again.
+LANDMARKS, INTENSITIES = 1.5 * 0.025, 1.5 * 0.022
 
 PROGRAM = """
 import sys, itertools
